@@ -1,0 +1,73 @@
+"""Every bound of the product in one place: the number, its unit and where it comes from.
+
+Knows numbers only. A bound an operator may tune is a setting (app/config.py) whose default stands here.
+"""
+
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+GIB: Final = 1024 * MIB
+TIB: Final = 1024 * GIB
+
+# --- S3's own (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html)
+KEY_BYTES_MAX: Final = 1024
+OBJECT_BYTES_MAX: Final = 5 * TIB
+PUT_BYTES_MAX: Final = 5 * GIB
+PART_BYTES_MAX: Final = 5 * GIB
+PART_BYTES_MIN: Final = 5 * MIB  # every part but the last
+PART_NUMBER_MAX: Final = 10_000
+LIST_KEYS_MAX: Final = 1_000  # keys, parts or uploads of one page
+DELETE_KEYS_MAX: Final = 1_000  # keys of one DeleteObjects
+LIST_BUCKETS_MAX: Final = 10_000
+BUCKETS_PER_ACCOUNT_MAX: Final = 10_000
+BUCKET_NAME_BYTES_MIN: Final = 3
+BUCKET_NAME_BYTES_MAX: Final = 63
+USER_METADATA_BYTES_MAX: Final = 2 * KIB  # names and values together, prefix x-amz-meta- not counted
+PRESIGN_SECONDS_MAX: Final = 604_800
+CLOCK_SKEW_SECONDS_MAX: Final = 900
+
+# --- documents sent by clients
+XML_DELETE_BYTES_MAX: Final = 2 * MIB  # 1,000 keys of 1,024 bytes, percent-escaped
+XML_COMPLETE_BYTES_MAX: Final = 4 * MIB  # 10,000 parts with checksums
+XML_BYTES_MAX: Final = 64 * KIB  # every other document
+XML_DEPTH_MAX: Final = 16
+
+# --- the wire (app/runtime/http1)
+HEAD_BYTES_MAX: Final = 32 * KIB  # request line + headers
+HEAD_FIELDS_MAX: Final = 128
+TARGET_BYTES_MAX: Final = 16 * KIB  # request target: key of 1,024 bytes escaped thrice plus a presigned query
+HEAD_SECONDS_MAX: Final = 20  # from the first byte of a head to its end (slowloris)
+IDLE_SECONDS_MAX: Final = 75  # keep-alive without a request
+BODY_STALL_SECONDS_MAX: Final = 30  # no byte of a body received, or of an answer accepted
+DRAIN_BYTES_MAX: Final = 1 * MIB  # unread body swallowed to keep a connection alive
+DRAIN_SECONDS_MAX: Final = 5
+CHUNK_HEAD_BYTES_MAX: Final = 1 * KIB  # one line of chunked framing (HTTP or aws-chunked), trailers' lines too
+TRAILER_BYTES_MAX: Final = 16 * KIB
+AWS_FRAME_BYTES_MAX: Final = 64 * MIB  # one aws-chunked frame: verified incrementally, never buffered whole
+
+# --- data path (design page DATA_PATH.md)
+CHUNK_BYTES_MAX: Final = 8 * MIB
+SLICE_BYTES: Final = 1 * MIB  # what is hashed while the next is received
+INLINE_BYTES_MAX: Final = 16 * KIB  # objects up to this live in the metadata store
+BLOCK_BYTES: Final = 64 * KIB  # unit of verification at rest
+RECORD_ALIGN_BYTES: Final = 4 * KIB
+SEGMENT_BYTES_MAX: Final = 256 * MIB
+BUFFER_BUDGET_BYTES: Final = 256 * MIB  # upload and read buffers of one worker process
+BUFFER_WAIT_SECONDS_MAX: Final = 20  # waiting for the budget before SlowDown
+OFFLOAD_THREADS: Final = 8  # native threads of a worker for hashing and disk
+OFFLOAD_BYTES_MIN: Final = 16 * KIB  # smaller buffers are hashed inline
+MANIFEST_PAGE_ENTRIES: Final = 1024  # chunks of one content page (8 GiB of object)
+DISK_RESERVE_BYTES: Final = 256 * MIB  # below this much free space new bytes are refused
+
+# --- metadata store and its sweeps (design page CONTROL_AND_METADATA.md)
+COMMIT_BATCH_MAX: Final = 256  # operations of one group commit
+COMMIT_QUEUE_MAX: Final = 4_096  # waiting operations of one process before Unavailable
+SCAN_ROWS_MIN: Final = 64  # first batch of an adaptive listing scan
+SCAN_ROWS_MAX: Final = 1_001
+SCAN_SKIP_AFTER: Final = 8  # rows in one common prefix before seeking past it
+SWEEP_ROWS: Final = 256  # rows of one background step
+ATTEMPT_SECONDS_MAX: Final = 900  # an unpinned PUT older than this refuses to commit
+ORPHAN_SECONDS_MIN: Final = 3_600  # an unknown blob younger than this is left alone
+INTENT_SECONDS: Final = 86_400  # lifetime of a pinned attempt (one PUT or part), renewed by nobody
+BLOB_GRACE_SECONDS: Final = 300  # between losing the last reference and removal from disk

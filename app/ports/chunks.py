@@ -1,0 +1,80 @@
+"""The promise of a chunk store: named blobs, durable when put returns, verified when read.
+
+Knows what durability and verification mean. Must not know segments, files' names or HTTP.
+
+Rules for every implementation (tests/contract/test_chunks.py):
+- `put` returns only after the blob would survive power loss; a failed put leaves nothing visible.
+- Every byte a reader hands out was verified against the checksum written with it; a mismatch is Corrupt.
+- A reader that is open keeps its blob readable, whatever is deleted, compacted or unlinked meanwhile, by any process.
+- A call blocks only its own greenlet. Buffers handed in stay the caller's and must not change until the call returns.
+- StoreError subclasses only: Full, Missing, Corrupt, Unavailable.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.core.types import BlobId, ChunkId, FileSpan, RefId
+
+
+@dataclass(frozen=True, slots=True)
+class BlobName:
+    """Who a blob is: its own id (16 bytes, never reused), its chunk's content name, the attempt that wrote it."""
+
+    blob_id: BlobId
+    chunk_id: ChunkId
+    ref_id: RefId
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkStoreStats:
+    """Bytes and counts. `bytes_free` is what may still be written before Full."""
+
+    blobs: int
+    bytes_live: int
+    bytes_allocated: int
+    bytes_free: int
+    segments: int
+
+
+class ChunkReader(Protocol):
+    """An open blob; `close` (or leaving the context) releases it. Not shared between greenlets."""
+
+    length: int
+
+    def read(self, offset: int, length: int) -> memoryview:
+        """Exactly `length` verified bytes from `offset`; the view is the caller's. Raises Corrupt, Unavailable."""
+
+    def span(self, offset: int, length: int) -> FileSpan | None:
+        """The same bytes as a verified file span valid until close, or None where the store cannot."""
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> "ChunkReader": ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class ChunkStore(Protocol):
+    """See the module docstring for the rules every method obeys."""
+
+    def put(self, name: BlobName, data: memoryview) -> None:
+        """Store 1..CHUNK_BYTES_MAX bytes under a new blob id. Full, Unavailable."""
+
+    def open(self, blob_id: BlobId) -> ChunkReader:
+        """Missing when provably absent."""
+
+    def delete(self, blob_id: BlobId) -> bool:
+        """Remove a blob and give its space back. False when readers hold it: try again later. True when it is gone
+        already. Survives a crash: a deleted blob does not come back once True was answered."""
+
+    def names(self) -> Iterator[BlobName]:
+        """Every stored blob, in no order; blobs put or deleted meanwhile may or may not show."""
+
+    def maintain(self) -> int:
+        """One bounded step of upkeep (seal what dead writers left, compact, unlink, checkpoint the index). Returns
+        the bytes given back to the file system. Safe from any process at any time."""
+
+    def stats(self) -> ChunkStoreStats: ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,232 @@
+"""The promise of a metadata store: namespace, versions, contents, uploads, chunk references, leases.
+
+Knows which steps are one transaction and what is durable when. Must not know SQL, processes or files.
+
+Rules for every implementation (tests/contract/test_metadata.py holds them to it):
+- A method returns only after its change is durable (fsync); all changes of one method are one transaction.
+- Reads see every change acknowledged before they began, by any process (strong read-after-write).
+- A call blocks only its own greenlet. Methods raise StoreError subclasses only (and what `Commit.check` raises).
+- Times are handed in; nothing here reads a clock.
+- Every page is bounded by the `limit` handed in.
+Protocol of references and GC: docs/design/write-order.md.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from app.core.types import (
+    BlobId,
+    Bucket,
+    BucketId,
+    ChunkId,
+    Content,
+    ContentPage,
+    Part,
+    RefId,
+    Upload,
+    Version,
+)
+
+Check = Callable[[Version | None], None]
+"""Decides, inside the transaction, on the key's current version (None = no object). Pure; raises to refuse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Make `version` the key's current version.
+
+    `content`: what the attempt wrote; None when the version is made of an upload's parts (`complete_upload`).
+    `uploaded`: chunk ids of `content` whose blob this attempt wrote itself and has not published yet, durable already.
+    `pinned`: the attempt opened an intent and pinned its chunks; committing closes the intent, and fails with Conflict
+    if the janitor aborted it. An unpinned attempt commits its chunks here: those in `uploaded` are published, the
+    others must still be live or Conflict is raised and nothing changes.
+    When somebody else's blob of the same chunk won, the stored content names the winner's blob.
+    """
+
+    version: Version
+    content: Content
+    check: Check | None = None
+    uploaded: frozenset[ChunkId] = frozenset()
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PartCommit:
+    """Store a part, replacing (and releasing) the part of the same number. Other fields as in Commit."""
+
+    part: Part
+    content: Content
+    uploaded: frozenset[ChunkId] = frozenset()
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """Turn an upload into `version` (its ref_id is the upload's id, its seq is set by the store).
+
+    `parts`: the chosen parts in order, each with the `ref_id` and `etag` the caller saw and its final `start`. Parts of
+    the upload that were not chosen are released in the same transaction, which also removes the upload row.
+    """
+
+    version: Version
+    parts: Sequence[Part]
+    check: Check | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BlobClaim:
+    """A blob found on a device: which chunk it says it is and which attempt wrote it."""
+
+    blob_id: BlobId
+    chunk_id: ChunkId
+    ref_id: RefId
+
+
+@dataclass(frozen=True, slots=True)
+class GcCounts:
+    """Rows waiting in each queue of the reference protocol."""
+
+    intents: int = 0
+    outbox: int = 0
+    blobs_waiting: int = 0
+    chunks: int = 0
+    chunk_references: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencedBlob:
+    """A live chunk row seen by a consistency check."""
+
+    chunk_id: ChunkId
+    blob_id: BlobId
+    length: int
+    references: int = field(default=0)
+
+
+class MetadataStore(Protocol):
+    """See the module docstring for the rules every method obeys."""
+
+    # --- buckets
+    def bucket_create(self, bucket: Bucket) -> None:
+        """Conflict when the name is taken (by anyone)."""
+
+    def bucket_get(self, name: str) -> Bucket:
+        """Missing when there is none."""
+
+    def bucket_delete(self, bucket_id: BucketId) -> None:
+        """Conflict when any version or upload is left; Missing when there is no such bucket."""
+
+    def buckets_scan(self, owner: str, prefix: str, after: str, limit: int) -> list[Bucket]:
+        """Buckets of `owner` (canonical id; "" = everybody's) by name, names > `after`, starting with `prefix`."""
+
+    # --- versions
+    def current(self, bucket_id: BucketId, key: bytes) -> Version:
+        """The key's current version. Missing when there is none."""
+
+    def current_with_content(self, bucket_id: BucketId, key: bytes) -> tuple[Version, ContentPage | None]:
+        """One read: the current version and page 0 of its content (None when it is made of parts)."""
+
+    def currents_scan(
+        self, bucket_id: BucketId, start: bytes, inclusive: bool, stop: bytes | None, limit: int
+    ) -> list[Version]:
+        """Current versions by key in binary order: key >= (or >) `start`, key < `stop` (None = to the end).
+        `attributes` of the rows may be left empty but for storage_class."""
+
+    def content_page(self, ref_id: RefId, page: int) -> ContentPage:
+        """Missing when the content or page is not there (an overwrite released it: read the version again)."""
+
+    def commit(self, commit: Commit) -> Version:
+        """Publish a version; returns it with its `seq`. In a bucket without versioning it replaces the null version
+        and the replaced content is released (queued) in the same transaction. Missing when the bucket is gone;
+        Conflict when fenced (see Commit); whatever `check` raises."""
+
+    def delete_current(self, bucket_id: BucketId, key: bytes, check: Check | None = None) -> Version | None:
+        """Remove the key's current version (bucket without versioning) and release its content. None when there was
+        nothing. Missing when the bucket is gone; whatever `check` raises."""
+
+    # --- multipart uploads
+    def upload_create(self, upload: Upload) -> None:
+        """Missing when the bucket is gone."""
+
+    def upload_get(self, upload_id: RefId) -> Upload:
+        """Missing when there is none (aborted, completed or never was)."""
+
+    def uploads_scan(
+        self, bucket_id: BucketId, start: bytes, after_upload: RefId, stop: bytes | None, limit: int
+    ) -> list[Upload]:
+        """Uploads by (key, upload id): those with key > `start`, or key == `start` and upload id > `after_upload`;
+        key < `stop`. `after_upload` of b"" includes every upload of `start` itself."""
+
+    def part_commit(self, commit: PartCommit) -> None:
+        """Missing when the upload is gone; Conflict when fenced."""
+
+    def parts_scan(self, upload_id: RefId, after_number: int, limit: int) -> list[Part]:
+        """Parts by number, number > `after_number`; of an upload in progress or of a completed version (its ref_id)."""
+
+    def part_at(self, upload_id: RefId, offset: int) -> Part:
+        """The part of a completed version that holds byte `offset`. Missing when none does."""
+
+    def complete_upload(self, completion: Completion) -> Version:
+        """Conflict when a chosen part changed or is gone; Missing when the upload is gone; whatever `check` raises."""
+
+    def upload_abort(self, upload_id: RefId) -> None:
+        """Remove an upload in progress with all its parts, released. Missing when it is gone or was completed."""
+
+    # --- attempts and chunk references (P0..P3 of the protocol)
+    def chunks_live(self, chunk_ids: Sequence[ChunkId]) -> dict[ChunkId, BlobId]:
+        """A hint without a lock: which of these are live now, and in which blob."""
+
+    def intent_open(self, ref_id: RefId, expires_ms: int) -> None:
+        """P0."""
+
+    def intent_abort(self, ref_id: RefId) -> None:
+        """Give a pinned attempt up: its references are released. Does nothing when it is no longer open."""
+
+    def pin(self, ref_id: RefId, chunk_ids: Sequence[ChunkId]) -> dict[ChunkId, BlobId]:
+        """P1: reference each chunk; returns the live ones (hits, no upload needed)."""
+
+    def publish(self, ref_id: RefId, blobs: Sequence[tuple[ChunkId, BlobId, int]]) -> dict[ChunkId, BlobId]:
+        """P3, blobs (with plaintext length) durable already: returns the blob that holds each chunk from now on. Own
+        blobs that lost are queued for removal. Conflict when the attempt's reference is gone (blob queued too)."""
+
+    # --- sweeps: each call is one bounded step; running one twice, or two at once, is harmless
+    def outbox_step(self, now_ms: int, grace_ms: int, limit: int) -> int:
+        """Release up to `limit` chunk references of released contents; a chunk that lost its last one loses its row
+        and its blob is queued until now + grace, in the same transaction. Returns references and contents handled;
+        0 = nothing left."""
+
+    def intents_expire_step(self, now_ms: int, limit: int) -> int:
+        """Abort open intents past their time. Returns how many."""
+
+    def blobs_due(self, now_ms: int, limit: int) -> list[BlobId]:
+        """Queued blobs whose grace is over."""
+
+    def blobs_removed(self, blob_ids: Sequence[BlobId]) -> None:
+        """Forget queued blobs after they are gone from the device."""
+
+    def blobs_queue_orphans(self, claims: Sequence[BlobClaim], not_before_ms: int) -> int:
+        """Of these blobs, queue those in no chunk row, not queued yet and whose writer holds no reference to the chunk;
+        decided under the chunk row's lock. The caller offers only blobs older than ORPHAN_SECONDS_MIN."""
+
+    def references_scrub_step(
+        self, after: tuple[ChunkId, RefId] | None, limit: int
+    ) -> tuple[int, tuple[ChunkId, RefId] | None]:
+        """Drop chunk references whose attempt is dead (no open intent, no content, no outbox row). Returns how many
+        were dropped and where to go on (None = the end)."""
+
+    def gc_counts(self) -> GcCounts: ...
+
+    # --- consistency check: walks, bounded pages
+    def versions_walk(self, after: tuple[BucketId, bytes, int] | None, limit: int) -> list[Version]:
+        """Every version of every bucket by (bucket id, key, newest first); `after` is (bucket id, key, seq)."""
+
+    def chunks_walk(self, after: ChunkId, limit: int) -> list[ReferencedBlob]:
+        """Every live chunk row by chunk id, ids > `after`."""
+
+    # --- leases: one sweeper at a time
+    def lease_take(self, name: str, holder: str, now_ms: int, ttl_ms: int) -> bool:
+        """True when `holder` has the lease `name` until now + ttl (renewal included)."""
+
+    def close(self) -> None:
+        """Finish queued work, release everything. Later calls raise Unavailable."""
