@@ -28,7 +28,7 @@ class Versioning(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One row of the namespace. `owner`: the account's canonical id. `region`: its LocationConstraint ("" = default)."""
+    """One row of the namespace. `owner`: the account's canonical id. `region`: LocationConstraint, "" = default."""
 
     bucket_id: BucketId
     name: str

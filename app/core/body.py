@@ -1,7 +1,7 @@
 """The promise of a request body: bytes pulled on demand into the caller's buffer.
 
-Implemented by the worker's connection (app/runtime/http1), by the aws-chunked decoder (app/core/auth/stream) on top of it,
-and by tests.
+Implemented by the worker's connection (app/runtime/http1), by the aws-chunked decoder (app/core/auth/stream) on top
+of it, and by tests.
 """
 
 from typing import Protocol
