@@ -54,6 +54,7 @@ BLOCK_BYTES: Final = 64 * KIB  # unit of verification at rest
 RECORD_ALIGN_BYTES: Final = 4 * KIB
 SEGMENT_BYTES_MAX: Final = 256 * MIB
 BUFFER_BUDGET_BYTES: Final = 256 * MIB  # upload and read buffers of one worker process
+BUFFER_IDLE_BYTES_MAX: Final = 16 * MIB  # of them kept mapped while unused: two chunk buffers
 BUFFER_WAIT_SECONDS_MAX: Final = 20  # waiting for the budget before SlowDown
 OFFLOAD_THREADS: Final = 8  # native threads of a worker for hashing and disk
 OFFLOAD_BYTES_MIN: Final = 16 * KIB  # smaller buffers are hashed inline
@@ -70,4 +71,16 @@ SWEEP_ROWS: Final = 256  # rows of one background step
 ATTEMPT_SECONDS_MAX: Final = 900  # an unpinned PUT older than this refuses to commit
 ORPHAN_SECONDS_MIN: Final = 3_600  # an unknown blob younger than this is left alone
 INTENT_SECONDS: Final = 86_400  # lifetime of a pinned attempt (one PUT or part), renewed by nobody
+FINDINGS_MAX: Final = 10_000  # findings of one consistency check kept in memory; the rest is counted
 BLOB_GRACE_SECONDS: Final = 300  # between losing the last reference and removal from disk
+
+# --- processes and the control plane
+WORKERS_MAX: Final = 64  # S3 worker processes of one machine
+ACCOUNTS_MAX: Final = 10_000  # the whole control state is rewritten by each change of it
+ADMIN_BODY_BYTES_MAX: Final = 64 * KIB  # one request to the admin face
+SECRETS_OPEN_MAX: Final = 4_096  # unsealed secrets kept in the memory of one process
+CLUSTER_POLL_SECONDS: Final = 0.25  # how often a follower looks for a change of the control state
+LOG_LINE_BYTES_MAX: Final = 4_000  # below PIPE_BUF (4096), so that lines of several processes never mix
+LOG_BUFFER_LINES_MAX: Final = 16_384  # more waiting lines than this are dropped and counted
+LOG_FLUSH_SECONDS: Final = 0.1
+READY_SECONDS_MAX: Final = 60  # from starting the processes to the first answer of both
