@@ -1,0 +1,53 @@
+"""Sealing of stored secrets: AES-256-GCM under the master key, bound to the name the secret belongs to.
+
+Knows the sealed form. Must not know accounts or files. Randomness is handed in; the master key never leaves here.
+Sealed form: 1 byte of version (1), 12 bytes of nonce, ciphertext with its 16-byte tag. The associated data is the
+name, so that a sealed secret moved to another access key does not open. Source: NIST SP 800-38D.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from app.core.errors import Corrupt
+from app.core.limits import SECRETS_OPEN_MAX
+
+_VERSION = b"\x01"
+_NONCE_BYTES = 12
+_DOMAIN = b"zapfs secret of "
+
+
+class Sealer:
+    """Seals and opens short secrets. Opened ones are kept in memory, at most SECRETS_OPEN_MAX of them."""
+
+    def __init__(self, master_key: bytes, random: Callable[[int], bytes]) -> None:
+        """`master_key`: 32 bytes; ValueError otherwise. `random(n)` gives n unpredictable bytes."""
+        if len(master_key) != 32:
+            raise ValueError("the master key is 32 bytes")
+        self._cipher = AESGCM(master_key)
+        self._random = random
+        self._opened: OrderedDict[tuple[str, bytes], str] = OrderedDict()
+
+    def seal(self, name: str, secret: str) -> bytes:
+        """The sealed form of `secret`, to be opened under the same name only."""
+        nonce = self._random(_NONCE_BYTES)
+        return _VERSION + nonce + self._cipher.encrypt(nonce, secret.encode(), _DOMAIN + name.encode())
+
+    def unseal(self, name: str, sealed: bytes) -> str:
+        """The secret. Raises Corrupt when it was sealed by another key, for another name, or was altered."""
+        known = self._opened.get((name, sealed))
+        if known is not None:
+            return known
+        nonce, ciphertext = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
+        if sealed[:1] != _VERSION or len(nonce) != _NONCE_BYTES or len(ciphertext) < 16:
+            raise Corrupt(f"the sealed secret of {name} is not in a known form")
+        try:
+            secret = self._cipher.decrypt(nonce, ciphertext, _DOMAIN + name.encode()).decode()
+        except InvalidTag:
+            raise Corrupt(f"the secret of {name} does not open: sealed under another master key, or altered") from None
+        self._opened[name, sealed] = secret
+        while len(self._opened) > SECRETS_OPEN_MAX:
+            self._opened.popitem(last=False)
+        return secret
