@@ -5,6 +5,7 @@ Knows shapes only; every value is immutable. Times are integer milliseconds sinc
 a `ChunkId` is the 32-byte BLAKE3-256 of a chunk's plaintext. Keys are 1..1024 opaque bytes in binary order.
 """
 
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -46,6 +47,11 @@ class Checksum:
     algorithm: str
     value: str
     kind: str = "FULL_OBJECT"
+
+    @classmethod
+    def of(cls, algorithm: str, digest: bytes) -> "Checksum":
+        """The full-object checksum of these digest bytes."""
+        return cls(algorithm, b64encode(digest).decode())
 
 
 @dataclass(frozen=True, slots=True)

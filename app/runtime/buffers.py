@@ -14,7 +14,7 @@ from gevent.event import Event
 from app.core.errors import Unavailable
 from app.core.limits import BUFFER_IDLE_BYTES_MAX, BUFFER_WAIT_SECONDS_MAX, CHUNK_BYTES_MAX, KIB, MIB
 
-SIZE_CLASSES: Final = (64 * KIB, 256 * KIB, 1 * MIB, CHUNK_BYTES_MAX)
+SIZE_CLASSES: Final = (64 * KIB, 256 * KIB, 1 * MIB, CHUNK_BYTES_MAX, 2 * CHUNK_BYTES_MAX)
 
 
 class Buffer:
@@ -89,7 +89,7 @@ class BufferPool:
         return self._idle_bytes
 
     def take(self, size: int) -> Buffer:
-        """A buffer of at least `size` bytes, 0 <= size <= CHUNK_BYTES_MAX.
+        """A buffer of at least `size` bytes, 0 <= size <= 2 * CHUNK_BYTES_MAX.
 
         Waits while the budget is spent, at most `wait_seconds_max`, then raises Unavailable. ValueError if no budget
         could ever hold the size.

@@ -1,0 +1,264 @@
+"""Taking a body in: cut into chunks, named, deduplicated, durable; ready to be committed in one transaction.
+
+Knows the reference protocol's order (docs/design/write-order.md): chunks are durable before anything refers to them.
+Must not know objects, keys or wires.
+
+Two ways, by size. A body of one chunk stays *unpinned*: its blob is durable before the commit, which publishes chunk,
+reference and version in one transaction; if the commit never comes, the blob is removed here, or found by the orphan
+scrub after a crash. A body of several chunks is *pinned*: an intent protects every chunk from the first one on.
+
+Memory: at most two chunk buffers (2 x CHUNK_BYTES_MAX) a body, from the process-wide budget; small bodies take none.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from time import monotonic
+from typing import TypeVar
+
+import gevent
+
+from app.core import limits
+from app.core.body import Body
+from app.core.checksums import hasher
+from app.core.errors import Conflict, S3Error, Unavailable
+from app.core.types import BlobId, ChunkEntry, ChunkId, Content, RefId
+from app.ports.chunks import BlobName, ChunkStore
+from app.ports.metadata import MetadataStore
+from app.runtime.buffers import BufferPool
+from app.runtime.offload import Offload
+from app.services.call import Call, Sources
+from app.services.digesting import CHUNK_NAME, Digesting
+
+T = TypeVar("T")
+Publish = Callable[[Content, frozenset[ChunkId], bool], T]
+"""Commits a content: (content, chunk ids uploaded and not yet published, pinned) -> result."""
+
+
+class Intake:
+    """One body, taken in whole. `digests` by algorithm; commit it or leave the context and it is given up."""
+
+    def __init__(self, blobs: "Blobs", call: Call, ref_id: RefId, size: int) -> None:
+        self.ref_id = ref_id
+        self.size = size
+        self.digests: dict[str, bytes] = {}
+        self._blobs = blobs
+        self._call = call
+        self._begun = monotonic()
+        self._inline: bytes | None = None
+        self._entries: list[ChunkEntry] = []
+        self._uploaded: dict[ChunkId, BlobId] = {}
+        self._pinned = False
+        self._adopted = False
+        self._view: memoryview | None = None  # the only chunk's bytes, kept while the commit may still want them
+
+    def commit(self, publish: Publish[T]) -> T:
+        """Run `publish` with what was taken in; afterwards the content belongs to the store.
+
+        An unpinned content whose deduplicated chunk lost its last reference meanwhile is uploaded and tried once more.
+        Raises SlowDown when the attempt grew too old to be safe or lost its references to the janitor; an adopted
+        content raises Conflict then, for the caller to look its source up again.
+        """
+        if not self._pinned and monotonic() - self._begun > limits.ATTEMPT_SECONDS_MAX:
+            raise S3Error("SlowDown", reason="the attempt is older than an unpinned one may be")
+        begun = monotonic()
+        try:
+            try:
+                result = publish(self._content(), frozenset(self._uploaded), self._pinned)
+            except Conflict:
+                if self._pinned or self._view is None or self._uploaded:
+                    raise
+                self._upload_after_all(self._view)
+                result = publish(self._content(), frozenset(self._uploaded), self._pinned)
+        except Conflict as conflict:
+            if self._adopted:
+                raise
+            raise S3Error("SlowDown", reason=f"the attempt was fenced off: {conflict}") from None
+        self._uploaded.clear()
+        self._pinned = False
+        self._call.stages.add("commit", monotonic() - begun)
+        return result
+
+    def _content(self) -> Content:
+        return Content(self.ref_id, self.size, self._inline, tuple(self._entries))
+
+    def adopt(self, contents: Sequence[ChunkEntry | bytes]) -> None:
+        """Make the content of what the store holds already. Raises Conflict when a chunk is no longer live."""
+        self._adopted = True
+        entries = [each for each in contents if isinstance(each, ChunkEntry)]
+        if len(contents) == 1 and not entries:
+            self._inline = b"".join(each for each in contents if isinstance(each, bytes))
+        elif not contents:
+            self._inline = b""
+        elif len(entries) == len(contents) <= limits.SWEEP_ROWS:
+            self._entries = entries
+        else:
+            self._adopt_pinned(contents, entries)
+
+    def _adopt_pinned(self, contents: Sequence[ChunkEntry | bytes], entries: Sequence[ChunkEntry]) -> None:
+        store = self._blobs.store
+        store.intent_open(self.ref_id, self._call.now_ms + limits.INTENT_SECONDS * 1000)
+        self._pinned = True
+        for start in range(0, len(entries), limits.SWEEP_ROWS):
+            names = [entry.chunk_id for entry in entries[start : start + limits.SWEEP_ROWS]]
+            if len(store.pin(self.ref_id, names)) != len(set(names)):
+                raise Conflict("a chunk of the source is no longer live")
+        for each in contents:
+            if isinstance(each, ChunkEntry):
+                self._entries.append(each)
+            elif each:
+                naming = hasher(CHUNK_NAME)
+                naming.update(each)
+                self._entries.append(self._store_pinned(naming.digest(), memoryview(each)))
+
+    def take_inline(self, body: Body, digesting: Digesting) -> None:
+        data = bytearray(self.size)
+        view = memoryview(data)
+        _fill(body, view)
+        digesting.update(view, in_chunk=False)
+        self._inline = bytes(data)
+
+    def take_one_chunk(self, body: Body, digesting: Digesting, view: memoryview) -> None:
+        _receive_chunk(body, digesting, view, self._call)
+        self._view = view
+        chunk_id = digesting.chunk_id()
+        blob_id = self._blobs.store.chunks_live([chunk_id]).get(chunk_id)
+        if blob_id is None:
+            blob_id = self._put(chunk_id, view)
+            self._uploaded[chunk_id] = blob_id
+        self._entries.append(ChunkEntry(chunk_id, blob_id, self.size))
+
+    def take_chunks(self, body: Body, digesting: Digesting, view: memoryview) -> None:
+        """`view`: two chunk buffers. While one chunk is stored the next is received into the other."""
+        store = self._blobs.store
+        store.intent_open(self.ref_id, self._call.now_ms + limits.INTENT_SECONDS * 1000)
+        self._pinned = True
+        storing: gevent.Greenlet[..., ChunkEntry] | None = None
+        try:
+            for index, start in enumerate(range(0, self.size, limits.CHUNK_BYTES_MAX)):
+                half = (index & 1) * limits.CHUNK_BYTES_MAX
+                chunk = view[half : half + min(limits.CHUNK_BYTES_MAX, self.size - start)]
+                _receive_chunk(body, digesting, chunk, self._call)
+                chunk_id = digesting.chunk_id()
+                if storing is not None:
+                    self._entries.append(storing.get())
+                storing = gevent.spawn(self._store_pinned, chunk_id, chunk)
+            if storing is not None:
+                self._entries.append(storing.get())
+        finally:
+            if storing is not None:
+                storing.join()  # it reads the buffer, which goes back to the pool after this
+            digesting.wait()
+
+    def _store_pinned(self, chunk_id: ChunkId, view: memoryview) -> ChunkEntry:
+        store = self._blobs.store
+        blob_id = store.pin(self.ref_id, [chunk_id]).get(chunk_id)
+        if blob_id is None:
+            own = self._put(chunk_id, view)
+            blob_id = store.publish(self.ref_id, [(chunk_id, own, len(view))])[chunk_id]
+        return ChunkEntry(chunk_id, blob_id, len(view))
+
+    def _put(self, chunk_id: ChunkId, view: memoryview) -> BlobId:
+        blob_id = self._blobs.sources.new_id()
+        with self._call.stages.timed("chunk_put"):
+            self._blobs.chunks.put(BlobName(blob_id, chunk_id, self.ref_id), view)
+        return blob_id
+
+    def _upload_after_all(self, view: memoryview) -> None:
+        entry = self._entries[0]
+        blob_id = self._put(entry.chunk_id, view)
+        self._uploaded[entry.chunk_id] = blob_id
+        self._entries = [ChunkEntry(entry.chunk_id, blob_id, entry.length)]
+
+    def give_up(self) -> None:
+        """Undo what was not committed: nothing refers to an unpinned blob, so it may go at once."""
+        if self._pinned:
+            self._pinned = False
+            self._blobs.store.intent_abort(self.ref_id)
+        for blob_id in self._uploaded.values():
+            self._blobs.chunks.delete(blob_id)
+        self._uploaded.clear()
+
+
+class Blobs:
+    """Takes bodies in. One per worker process."""
+
+    def __init__(
+        self, store: MetadataStore, chunks: ChunkStore, pool: BufferPool, offload: Offload, sources: Sources
+    ) -> None:
+        self.store = store
+        self.chunks = chunks
+        self.sources = sources
+        self._pool = pool
+        self._offload = offload
+
+    @contextmanager
+    def take_in(
+        self, call: Call, body: Body, algorithms: Iterable[str], inline_bytes: int = limits.INLINE_BYTES_MAX
+    ) -> Iterator[Intake]:
+        """Receive the whole body; on entry every chunk is durable and every digest known, nothing is visible yet.
+
+        `body.length` must be known. Raises S3Error from the body (IncompleteBody, RequestTimeout, signature errors),
+        Full, Unavailable (buffers or store busy). Leaving without `Intake.commit` gives everything up.
+        """
+        if body.length is None:
+            raise S3Error("MissingContentLength")
+        size = body.length
+        intake = Intake(self, call, self.sources.new_id(), size)
+        digesting = Digesting(self._offload, algorithms)
+        if size <= inline_bytes:
+            intake.take_inline(body, digesting)
+            _finish(body, intake, digesting)
+            yield intake
+            return
+        whole = size <= limits.CHUNK_BYTES_MAX
+        with self._pool.take(size if whole else 2 * limits.CHUNK_BYTES_MAX) as buffer:
+            try:
+                if whole:
+                    intake.take_one_chunk(body, digesting, buffer.view[:size])
+                else:
+                    intake.take_chunks(body, digesting, buffer.view)
+                _finish(body, intake, digesting)
+                yield intake
+            finally:
+                digesting.wait()
+                _given_up(intake)
+
+    @contextmanager
+    def adopt(self, call: Call, size: int, contents: Sequence[ChunkEntry | bytes]) -> Iterator[Intake]:
+        """A content of `size` bytes made of what the store holds already: nothing is read, nothing written twice.
+
+        Raises Conflict, here or from the commit, when a chunk was released meanwhile.
+        """
+        intake = Intake(self, call, self.sources.new_id(), size)
+        try:
+            intake.adopt(contents)
+            yield intake
+        finally:
+            _given_up(intake)
+
+
+def _given_up(intake: Intake) -> None:
+    try:
+        intake.give_up()
+    except (Unavailable, Conflict):
+        return  # the janitor and the orphan scrub find what is left
+
+
+def _finish(body: Body, intake: Intake, digesting: Digesting) -> None:
+    if body.receive(memoryview(bytearray(1))):
+        raise S3Error("IncompleteBody", reason="the body is longer than declared")
+    intake.digests = digesting.finish()
+
+
+def _receive_chunk(body: Body, digesting: Digesting, view: memoryview, call: Call) -> None:
+    for start in range(0, len(view), limits.SLICE_BYTES):
+        piece = view[start : start + limits.SLICE_BYTES]
+        begun = monotonic()
+        _fill(body, piece)
+        call.stages.add("receive", monotonic() - begun)
+        digesting.update(piece, in_chunk=True)
+
+
+def _fill(body: Body, view: memoryview) -> None:
+    if len(view) and body.receive(view) != len(view):
+        raise S3Error("IncompleteBody")

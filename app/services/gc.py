@@ -1,0 +1,138 @@
+"""Garbage collection: the sweeps of the reference protocol, one bounded step after another, one sweeper at a time.
+
+Knows the order: intents expire -> released references go -> unreferenced chunks lose their row, their blob is queued ->
+after the grace the blob leaves the device. Any step may run twice or be cut off anywhere (docs/design/write-order.md).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from time import monotonic
+
+from app.core import limits
+from app.core.ids import id_time_ms
+from app.core.types import BlobId, ChunkId, RefId
+from app.ports.chunks import BlobName, ChunkStore, ChunkStoreStats
+from app.ports.metadata import BlobClaim, GcCounts, MetadataStore
+from app.services.call import Sources
+
+LEASE = "gc"
+
+
+@dataclass(frozen=True, slots=True)
+class GcReport:
+    """What one run did: rows and blobs handled, bytes given back to the file system, seconds taken."""
+
+    ran: bool = False
+    intents_expired: int = 0
+    references_released: int = 0
+    blobs_removed: int = 0
+    blobs_in_use: int = 0
+    orphans_queued: int = 0
+    references_dropped: int = 0
+    bytes_reclaimed: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class GcStatus:
+    """Rows waiting now, the last run of this process, and what the devices hold."""
+
+    waiting: GcCounts
+    last: GcReport
+    chunks: ChunkStoreStats
+
+
+@dataclass(slots=True)
+class _Scrub:
+    """Where the slow walks over all blobs and all references stand; both start over when they end."""
+
+    names: Iterator[BlobName] | None = None
+    after: tuple[ChunkId, RefId] | None = None
+    next_ms: int = field(default=0)
+
+
+class Gc:
+    """The sweeper. `holder` names this process in the lease; `grace_ms` is how long an unreferenced blob stays."""
+
+    def __init__(self, store: MetadataStore, chunks: ChunkStore, sources: Sources, holder: str, grace_ms: int) -> None:
+        self._store = store
+        self._chunks = chunks
+        self._sources = sources
+        self._holder = holder
+        self._grace_ms = grace_ms
+        self._scrub = _Scrub()
+        self._last = GcReport()
+
+    def run(self, steps_max: int = 64, hurry: bool = False) -> GcReport:
+        """One bounded run: at most `steps_max` steps of each sweep. `ran` is False when another process has the lease.
+
+        `hurry` removes queued blobs before their grace is over; safety rests on readers' leases, not on the grace.
+        """
+        begun = monotonic()
+        now_ms = self._sources.now_ms()
+        if not self._store.lease_take(LEASE, self._holder, now_ms, ttl_ms=60_000):
+            return GcReport()
+        grace_ms = 0 if hurry else self._grace_ms
+        rows = limits.SWEEP_ROWS
+        report = GcReport(
+            ran=True,
+            intents_expired=_until_done(steps_max, lambda: self._store.intents_expire_step(now_ms, rows)),
+            references_released=_until_done(steps_max, lambda: self._store.outbox_step(now_ms, grace_ms, rows)),
+        )
+        report = self._scrub_step(report, now_ms)
+        report = self._remove_blobs(report, steps_max, hurry)
+        report = replace(
+            report,
+            bytes_reclaimed=_until_done(steps_max, self._chunks.maintain),
+            seconds=monotonic() - begun,
+        )
+        self._last = report
+        return report
+
+    def status(self) -> GcStatus:
+        return GcStatus(self._store.gc_counts(), self._last, self._chunks.stats())
+
+    def _remove_blobs(self, report: GcReport, steps_max: int, hurry: bool) -> GcReport:
+        now_ms = self._sources.now_ms() + (self._grace_ms if hurry else 0)
+        removed = in_use = 0
+        seen: set[BlobId] = set()
+        for _ in range(steps_max):
+            due = [blob for blob in self._store.blobs_due(now_ms, limits.SWEEP_ROWS + len(seen)) if blob not in seen]
+            if not due:
+                break
+            gone = [blob for blob in due if self._chunks.delete(blob)]
+            if gone:
+                self._store.blobs_removed(gone)
+            removed += len(gone)
+            kept = set(due).difference(gone)
+            in_use += len(kept)
+            seen |= kept
+        return replace(report, blobs_removed=removed, blobs_in_use=in_use)
+
+    def _scrub_step(self, report: GcReport, now_ms: int) -> GcReport:
+        """A few pages of the slow walks: blobs no row knows, references whose attempt is dead."""
+        scrub = self._scrub
+        if scrub.names is None:
+            if now_ms < scrub.next_ms:
+                return report
+            scrub.names = self._chunks.names()
+        page = list(islice(scrub.names, limits.SWEEP_ROWS * 8))
+        if not page:
+            scrub.names = None
+            scrub.next_ms = now_ms + limits.ORPHAN_SECONDS_MIN * 1000
+        oldest_ms = now_ms - limits.ORPHAN_SECONDS_MIN * 1000
+        claims = [BlobClaim(n.blob_id, n.chunk_id, n.ref_id) for n in page if id_time_ms(n.blob_id) < oldest_ms]
+        queued = self._store.blobs_queue_orphans(claims, now_ms) if claims else 0
+        dropped, scrub.after = self._store.references_scrub_step(scrub.after, limits.SWEEP_ROWS)
+        return replace(report, orphans_queued=queued, references_dropped=dropped)
+
+
+def _until_done(steps_max: int, step: Callable[[], int]) -> int:
+    total = 0
+    for _ in range(steps_max):
+        done = step()
+        total += done
+        if not done:
+            break
+    return total

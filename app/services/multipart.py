@@ -1,0 +1,212 @@
+"""The multipart use cases: create, upload a part, complete, abort, list. An upload is addressed by object and id.
+
+Knows that a part is a content of its own and that completing only chooses parts; no byte moves. Must not know wires or
+SQL. The rules on parts (order, sizes, ETags, checksums) are core/s3/multipart's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.core import integrity as integrity_rules
+from app.core import limits
+from app.core.errors import Conflict, Missing, S3Error
+from app.core.s3.multipart import Assembly, RequestedPart, assemble, part_checksum_algorithm
+from app.core.types import NULL_VERSION, Attributes, Checksum, Content, Part, RefId, Upload, Version
+from app.ports.metadata import Check, Completion, MetadataStore, PartCommit
+from app.services.blobs import Blobs
+from app.services.buckets import Buckets
+from app.services.call import Call, Sources
+from app.services.copying import Copying
+from app.services.objects import Incoming, Objects, Selection, Target
+
+COMPLETE_ATTEMPTS_MAX = 4  # reading the parts again when one was replaced while completing
+
+
+@dataclass(frozen=True, slots=True)
+class UploadTarget:
+    """An upload as addressed: its object and the id from the wire (32 hex digits; anything else is no upload)."""
+
+    object: Target
+    upload_id: str
+
+
+class Multipart:
+    """Use cases on multipart uploads. Errors: S3Error; StoreError from the stores passes through."""
+
+    def __init__(
+        self, store: MetadataStore, blobs: Blobs, buckets: Buckets, objects: Objects, copying: Copying, sources: Sources
+    ) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._buckets = buckets
+        self._objects = objects
+        self._copying = copying
+        self._sources = sources
+
+    def create(self, call: Call, target: Target, attributes: Attributes, algorithm: str, kind: str) -> Upload:
+        """Begin an upload; durable on return. `algorithm`, `kind`: the object's checksum, "" for none."""
+        bucket = self._buckets.find(call, target.bucket, target.expected_owner)
+        upload = Upload(
+            upload_id=self._sources.new_id(),
+            bucket_id=bucket.bucket_id,
+            key=target.key,
+            owner=call.caller.canonical_id,
+            initiated_ms=call.now_ms,
+            attributes=attributes,
+            checksum_algorithm=algorithm,
+            checksum_kind=kind,
+        )
+        try:
+            self._store.upload_create(upload)
+        except Missing:
+            raise S3Error("NoSuchBucket", fields={"BucketName": target.bucket}) from None
+        return upload
+
+    def find(self, call: Call, target: UploadTarget) -> Upload:
+        """The upload, if it is one of this object's. Raises NoSuchUpload."""
+        bucket = self._buckets.find(call, target.object.bucket, target.object.expected_owner)
+        try:
+            upload = self._store.upload_get(_upload_id(target))
+        except Missing:
+            raise _no_such_upload(target) from None
+        if (upload.bucket_id, upload.key) != (bucket.bucket_id, target.object.key):
+            raise _no_such_upload(target)
+        return upload
+
+    def upload_part(self, call: Call, target: UploadTarget, number: int, incoming: Incoming) -> Part:
+        """Store part `number` (1..10,000), replacing an earlier one; durable on return.
+
+        Raises EntityTooLarge, NoSuchUpload and what the body and the integrity rules raise.
+        """
+        if incoming.body.length is not None and incoming.body.length > limits.PART_BYTES_MAX:
+            raise S3Error("EntityTooLarge", fields={"MaxSizeAllowed": str(limits.PART_BYTES_MAX)})
+        upload = self.find(call, target)
+        algorithm = part_checksum_algorithm(upload, incoming.integrity.algorithm)
+        wanted = {"MD5", *integrity_rules.needed(incoming.integrity), *([algorithm] if algorithm else [])}
+        with self._blobs.take_in(call, incoming.body, wanted) as intake:
+            checksum = integrity_rules.verify(incoming.integrity, intake.digests, incoming.trailers())
+            if checksum is None and algorithm:
+                checksum = Checksum.of(algorithm, intake.digests[algorithm])
+            part = Part(
+                upload.upload_id,
+                number,
+                intake.ref_id,
+                intake.size,
+                intake.digests["MD5"].hex(),
+                call.now_ms,
+                checksum,
+            )
+
+            def publish(content: Content, uploaded: frozenset[bytes], pinned: bool) -> None:
+                self._store.part_commit(PartCommit(part, content, uploaded, pinned))
+
+            try:
+                intake.commit(publish)
+            except Missing:
+                raise _no_such_upload(target) from None
+        return part
+
+    def copy_part(
+        self, call: Call, target: UploadTarget, number: int, source: Target, selection: Selection
+    ) -> tuple[Part, Version]:
+        """Store a span of an object as part `number`; also returns the source's version. Raises as upload_part."""
+        self.find(call, target)
+        read = self._objects.head(call, source, selection)
+        if read.length > limits.PART_BYTES_MAX:
+            raise S3Error("InvalidRequest", "The specified copy source is larger than the maximum allowable size.")
+        incoming = Incoming(self._copying.body(read), integrity_rules.NOTHING)
+        return self.upload_part(call, target, number, incoming), read.version
+
+    def complete(
+        self,
+        call: Call,
+        target: UploadTarget,
+        requested: Sequence[RequestedPart],
+        declared: Checksum | None,
+        check: Check | None = None,
+    ) -> Version:
+        """Make the object of the chosen parts; durable and visible on return, and the upload is gone.
+
+        A retried completion with the same parts answers the version it made. Raises NoSuchUpload, InvalidPart,
+        InvalidPartOrder, EntityTooSmall, BadDigest and what `check` raises.
+        """
+        try:
+            upload = self.find(call, target)
+        except S3Error as error:
+            if error.code != "NoSuchUpload":
+                raise
+            return self._completed_before(call, target, requested)
+        for _ in range(COMPLETE_ATTEMPTS_MAX):
+            assembly = assemble(upload, requested, self._stored_parts(upload.upload_id), declared)
+            try:
+                return self._complete(call, upload, assembly, check)
+            except Conflict:
+                continue  # a part was replaced between reading and completing
+            except Missing:
+                return self._completed_before(call, target, requested)
+        raise S3Error("OperationAborted", reason="parts kept changing while the upload was being completed")
+
+    def _complete(self, call: Call, upload: Upload, assembly: Assembly, check: Check | None) -> Version:
+        version = Version(
+            bucket_id=upload.bucket_id,
+            key=upload.key,
+            version_id=NULL_VERSION,
+            seq=0,
+            ref_id=upload.upload_id,
+            size=assembly.size,
+            etag=assembly.etag,
+            modified_ms=call.now_ms,
+            owner=upload.owner,
+            attributes=upload.attributes,
+            checksum=assembly.checksum,
+            part_count=len(assembly.parts),
+        )
+        with call.stages.timed("commit"):
+            return self._store.complete_upload(Completion(version, assembly.parts, check))
+
+    def _completed_before(self, call: Call, target: UploadTarget, requested: Sequence[RequestedPart]) -> Version:
+        """The version an earlier completion of this very upload made, if it is still the current one."""
+        try:
+            version = self._objects.head(call, target.object, Selection()).version
+        except S3Error:
+            raise _no_such_upload(target) from None
+        if version.ref_id != _upload_id(target) or not version.part_count:
+            raise _no_such_upload(target)
+        stored = self._stored_parts(version.ref_id)
+        same = [(part.number, part.etag) for part in requested] == [(p.number, p.etag) for p in stored.values()]
+        if not same:
+            raise _no_such_upload(target)
+        return version
+
+    def _stored_parts(self, upload_id: RefId) -> dict[int, Part]:
+        """Every part by number, in order: at most PART_NUMBER_MAX rows, read a page at a time."""
+        parts: dict[int, Part] = {}
+        after = 0
+        while page := self._store.parts_scan(upload_id, after, limits.LIST_KEYS_MAX):
+            parts.update((part.number, part) for part in page)
+            after = page[-1].number
+        return parts
+
+    def abort(self, call: Call, target: UploadTarget) -> None:
+        """Give the upload and its parts up. Raises NoSuchUpload, also for a completed one."""
+        upload = self.find(call, target)
+        try:
+            self._store.upload_abort(upload.upload_id)
+        except Missing:
+            raise _no_such_upload(target) from None
+
+    def list_parts(self, call: Call, target: UploadTarget, after: int, limit: int) -> tuple[Upload, list[Part]]:
+        """The upload and up to `limit` of its parts with numbers > `after`."""
+        upload = self.find(call, target)
+        return upload, self._store.parts_scan(upload.upload_id, after, limit)
+
+
+def _upload_id(target: UploadTarget) -> RefId:
+    text = target.upload_id
+    if len(text) != 32 or not all(digit in "0123456789abcdef" for digit in text):
+        raise _no_such_upload(target)
+    return bytes.fromhex(text)
+
+
+def _no_such_upload(target: UploadTarget) -> S3Error:
+    return S3Error("NoSuchUpload", fields={"UploadId": target.upload_id})

@@ -1,0 +1,182 @@
+"""Reading a version back: which contents, which chunks, which bytes of each; verified, one piece ahead.
+
+Knows how parts, contents and chunks add up to a version. Must not know wires, conditions or SQL. The first piece is in
+hand before anything is answered, so a lost chunk is an error and never a torn answer.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import gevent
+
+from app.core import limits
+from app.core.errors import Corrupt, Missing, Unavailable
+from app.core.types import ChunkEntry, ContentPage, Part, Piece, RefId, Version
+from app.ports.chunks import ChunkReader, ChunkStore
+from app.ports.metadata import MetadataStore
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Bytes [start, start + length) of one chunk."""
+
+    entry: ChunkEntry
+    start: int
+    length: int
+
+
+class Pieces:
+    """The pieces of a span of a version, in order. Iterate once; `close` releases the chunk in hand (also midway).
+
+    A piece is valid until the next is asked for. Raises Missing, Corrupt or Unavailable where a chunk cannot be read.
+    """
+
+    def __init__(self, pieces: Iterator[Piece]) -> None:
+        self._pieces = pieces
+        self._first: Piece | None = next(pieces, None)
+
+    def __iter__(self) -> Iterator[Piece]:
+        if self._first is not None:
+            first, self._first = self._first, None
+            yield first
+            yield from self._pieces
+
+    def close(self) -> None:
+        close = getattr(self._pieces, "close", None)
+        if close is not None:
+            close()
+
+
+class Reading:
+    """Reads spans of versions. One per worker process."""
+
+    def __init__(self, store: MetadataStore, chunks: ChunkStore) -> None:
+        self._store = store
+        self._chunks = chunks
+
+    def pieces(self, version: Version, page: ContentPage | None, start: int, length: int, spans: bool = True) -> Pieces:
+        """Bytes [start, start + length) of `version`; `page` is page 0 of its content when the caller has it already.
+
+        `spans` False gives bytes only. Missing here means that the version was replaced and released meanwhile: look
+        it up again.
+        """
+        if page is not None and page.inline is not None:
+            return Pieces(iter((memoryview(page.inline)[start : start + length],) if length else ()))
+        return Pieces(self._ahead(self._slices(version, page, start, start + length), spans))
+
+    def contents(self, version: Version) -> Iterator[ChunkEntry | bytes]:
+        """All that a version is made of, in order: whole chunks, and the bytes of inline parts."""
+        for each in self._slices(version, None, 0, version.size):
+            yield each if isinstance(each, bytes) else each.entry
+
+    def _slices(self, version: Version, page: ContentPage | None, start: int, end: int) -> Iterator[Slice | bytes]:
+        if start >= end:
+            return
+        if not version.part_count:
+            yield from self._content_slices(version.ref_id, page, start, end)
+            return
+        for part in self._parts(version.ref_id, start, end):
+            low, high = max(start, part.start), min(end, part.start + part.size)
+            if low < high:
+                yield from self._content_slices(part.ref_id, None, low - part.start, high - part.start)
+
+    def _parts(self, upload_id: RefId, start: int, end: int) -> Iterator[Part]:
+        part = self._store.part_at(upload_id, start)
+        yield part
+        while part.start + part.size < end:
+            page = self._store.parts_scan(upload_id, part.number, limits.LIST_KEYS_MAX)
+            if not page:
+                raise Corrupt("a completed upload lacks parts")
+            for part in page:
+                if part.start >= end:
+                    return
+                yield part
+
+    def _content_slices(self, ref_id: RefId, page: ContentPage | None, start: int, end: int) -> Iterator[Slice | bytes]:
+        page = page or self._store.content_page(ref_id, 0)
+        while True:
+            if page.inline is not None:
+                yield page.inline[start:end]
+                return
+            offset = page.start
+            for entry in page.chunks:
+                low, high = max(start, offset), min(end, offset + entry.length)
+                if low < high:
+                    yield Slice(entry, low - offset, high - low)
+                offset += entry.length
+            if offset >= end:
+                return
+            if not page.more:
+                raise Corrupt("a manifest ends before its content does")
+            page = self._store.content_page(ref_id, page.page + 1)
+
+    def _ahead(self, slices: Iterator[Slice | bytes], spans: bool) -> Iterator[Piece]:
+        """Open and verify the next slice while the one before is being sent."""
+        upcoming = next(slices, None)
+        opening: gevent.Greenlet[..., _Opened] | None = None
+        try:
+            while upcoming is not None:
+                current = upcoming
+                if isinstance(current, bytes):
+                    yield current
+                    upcoming = next(slices, None)
+                    continue
+                opened = opening.get() if opening is not None else self._open(current, spans)
+                opening = None
+                with opened.held:
+                    upcoming = next(slices, None)
+                    if isinstance(upcoming, Slice):
+                        opening = gevent.spawn(self._open, upcoming, spans)
+                    yield from opened.pieces()
+        finally:
+            if opening is not None:
+                _release(opening)
+
+    def _open(self, wanted: Slice, spans: bool) -> "_Opened":
+        try:
+            reader = self._chunks.open(wanted.entry.blob_id)
+        except Missing:
+            raise Unavailable(f"chunk {wanted.entry.chunk_id.hex()} is not on this node") from None
+        with ExitStack() as held:
+            held.callback(reader.close)
+            opened = _Opened(reader, wanted.start, wanted.length, held)
+            opened.prepare(spans)
+            opened.held = held.pop_all()
+        return opened
+
+
+class _Opened:
+    """A chunk's slice, verified as a file span where the store can, else read in bounded pieces."""
+
+    __slots__ = ("_first", "_length", "_reader", "_start", "held")
+
+    def __init__(self, reader: ChunkReader, start: int, length: int, held: ExitStack) -> None:
+        self._reader = reader
+        self._start = start
+        self._length = length
+        self._first: Piece | None = None
+        self.held = held
+
+    def prepare(self, spans: bool) -> None:
+        if spans and self._length > limits.BLOCK_BYTES:
+            self._first = self._reader.span(self._start, self._length)
+        if self._first is None:
+            self._first = self._reader.read(self._start, min(self._length, limits.SLICE_BYTES))
+
+    def pieces(self) -> Iterator[Piece]:
+        if self._first is None:
+            return
+        first, self._first = self._first, None
+        done = first.length if not isinstance(first, bytes | memoryview) else len(first)
+        yield first
+        while done < self._length:
+            size = min(self._length - done, limits.SLICE_BYTES)
+            yield self._reader.read(self._start + done, size)
+            done += size
+
+
+def _release(opening: "gevent.Greenlet[..., _Opened]") -> None:
+    opening.join()
+    if opening.successful():
+        opening.value.held.close()
