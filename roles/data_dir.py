@@ -1,0 +1,154 @@
+"""The data directory: what lies where in it, whose it is, and that one server holds it at a time.
+
+Knows names, the marker file and the lock. Must not know what the rooms keep in their directories.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.adapters.cluster.snapshot import sync_directory
+
+MARKER = "zapfs.json"
+LOCK = "lock"
+FORMAT_VERSION = 1
+_TOLERATED = frozenset({LOCK, MARKER + ".tmp", "lost+found"})  # in a directory that has no marker yet
+
+
+class Refusal(Exception):
+    """The server must not start here; the text is the one line an operator reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataDir:
+    """Paths below the data directory."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        return self.root / "metadata" / "zapfs.db"
+
+    @property
+    def chunks(self) -> Path:
+        return self.root / "chunks"
+
+    @property
+    def cluster(self) -> Path:
+        return self.root / "cluster"
+
+    @property
+    def secrets(self) -> Path:
+        return self.root / "secrets"
+
+    @property
+    def run(self) -> Path:
+        """Of this run of the server only; wiped when it starts."""
+        return self.root / "run"
+
+    @property
+    def metrics(self) -> Path:
+        return self.run / "metrics"
+
+
+def claim(root: Path, cluster_id: str, now_ms: int) -> int:
+    """Make `root` ours: create it or check its marker, and take its lock.
+
+    Returns the descriptor that holds the lock for as long as any process has it open. The marker is durable when this
+    returns. Raises Refusal: unwritable, foreign, newer, in use.
+    """
+    _check_writable(root)
+    fresh = _check_ours(root)
+    lock = _take_lock(root)
+    if fresh:
+        _write_marker(root, cluster_id, now_ms)
+    return lock
+
+
+def check_ours(root: Path) -> None:
+    """Raises Refusal unless `root` is a data directory of this or an older format."""
+    if not (root / MARKER).exists():
+        raise Refusal(f"{root} is not a ZapFS data directory: it has no {MARKER}")
+    _check_ours(root)
+
+
+def prepare(directory: DataDir) -> None:
+    """Create the rooms' directories and empty what belongs to one run only. Raises Refusal."""
+    try:
+        shutil.rmtree(directory.run, ignore_errors=True)
+        for path in (directory.database.parent, directory.chunks, directory.cluster, directory.metrics):
+            path.mkdir(parents=True, exist_ok=True)
+        directory.secrets.mkdir(mode=0o700, exist_ok=True)
+        directory.secrets.chmod(0o700)
+    except OSError as error:
+        raise Refusal(f"data directory {directory.root} is not writable: {error.strerror}") from error
+
+
+def write_durably(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Create or replace a small file; all or nothing, durable when this returns. Raises OSError."""
+    fresh = path.with_name(path.name + ".tmp")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    sync_directory(path.parent)
+
+
+def _check_writable(root: Path) -> None:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refusal(f"data directory {root} cannot be created: {error.strerror}") from error
+    if not os.access(root, os.W_OK | os.X_OK):
+        raise Refusal(f"data directory {root} is not writable")
+
+
+def _check_ours(root: Path) -> bool:
+    """True when the directory is empty and waits for its marker."""
+    marker = root / MARKER
+    try:
+        content = json.loads(marker.read_bytes())
+    except FileNotFoundError:
+        strangers = sorted(path.name for path in root.iterdir() if path.name not in _TOLERATED)
+        if strangers:
+            raise Refusal(
+                f"data directory {root} is not empty and not ours: it holds {strangers[0]} and no {MARKER}"
+            ) from None
+        return True
+    except (OSError, ValueError) as error:
+        raise Refusal(f"{marker} cannot be read: {error}") from error
+    if not isinstance(content, dict) or content.get("format") != "zapfs":
+        raise Refusal(f"data directory {root} is not ours: {marker} is of another program")
+    version = content.get("version")
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise Refusal(f"data directory {root} has format {version}; this release knows up to {FORMAT_VERSION}")
+    return False
+
+
+def _take_lock(root: Path) -> int:
+    try:
+        fd = os.open(root / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise Refusal(f"data directory {root} is not writable: {error.strerror}") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.pread(fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        os.close(fd)
+        raise Refusal(f"data directory {root} is in use by another server (process {holder})") from None
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    return fd
+
+
+def _write_marker(root: Path, cluster_id: str, now_ms: int) -> None:
+    content = {"format": "zapfs", "version": FORMAT_VERSION, "cluster_id": cluster_id, "created_ms": now_ms}
+    try:
+        write_durably(root / MARKER, json.dumps(content, indent=1).encode() + b"\n", 0o644)
+    except OSError as error:
+        raise Refusal(f"data directory {root} is not writable: {error.strerror}") from error

@@ -1,0 +1,65 @@
+"""What the front door hands to the processes it starts, through an inherited file in memory.
+
+Knows the form. A command line or an environment would show secrets to every process of the machine or the user's shell;
+an anonymous file with its descriptor passed on shows them to the children only.
+"""
+
+import base64
+import json
+import os
+from dataclasses import dataclass
+
+from app.config import Settings
+from app.core.errors import Unavailable
+
+VARIABLE = "_ZAPFS_HANDOVER"
+DATA = "data"
+MANAGER = "manager"
+_BYTES_MAX = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """`role`: DATA or MANAGER. `listener`: descriptor of the listening socket. `parent`: the front door's process id.
+    `s3_port`, `admin_port`: the ports in use, also where the setting left them to the system."""
+
+    role: str
+    settings: Settings
+    master_key: bytes
+    listener: int
+    parent: int
+    s3_port: int
+    admin_port: int
+
+
+def write(handover: Handover) -> int:
+    """A descriptor to inherit, to be named by VARIABLE in the child's environment."""
+    plain = {
+        "role": handover.role,
+        "settings": handover.settings.plain(),
+        "master_key": base64.b64encode(handover.master_key).decode(),
+        "listener": handover.listener,
+        "parent": handover.parent,
+        "s3_port": handover.s3_port,
+        "admin_port": handover.admin_port,
+    }
+    fd = os.memfd_create("zapfs-handover")
+    os.write(fd, json.dumps(plain).encode())
+    return fd
+
+
+def read() -> Handover:
+    """Read as often as wanted. Raises Unavailable when no front door started this process."""
+    try:
+        plain = json.loads(os.pread(int(os.environ[VARIABLE]), _BYTES_MAX, 0))
+    except (KeyError, ValueError, OSError) as error:
+        raise Unavailable("these processes are started by `zapfs server`, which hands them their settings") from error
+    return Handover(
+        role=plain["role"],
+        settings=Settings.from_plain(plain["settings"]),
+        master_key=base64.b64decode(plain["master_key"]),
+        listener=plain["listener"],
+        parent=plain["parent"],
+        s3_port=plain["s3_port"],
+        admin_port=plain["admin_port"],
+    )
