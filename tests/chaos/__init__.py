@@ -1,0 +1,1 @@
+"""Seeded destruction: processes killed and disks filled under load, then everything acknowledged is read back."""

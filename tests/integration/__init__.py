@@ -1,0 +1,1 @@
+"""Tests against real `zapfs server` processes by real clients."""
