@@ -60,6 +60,19 @@ OFFLOAD_THREADS: Final = 8  # native threads of a worker for hashing and disk
 OFFLOAD_BYTES_MIN: Final = 16 * KIB  # smaller buffers are hashed inline
 MANIFEST_PAGE_ENTRIES: Final = 1024  # chunks of one content page (8 GiB of object)
 DISK_RESERVE_BYTES: Final = 256 * MIB  # below this much free space new bytes are refused
+SEGMENT_STEP_BYTES: Final = 32 * MIB  # by which an open segment's space is reserved ahead
+BATCH_BYTES_MAX: Final = 32 * MIB  # payload of one group commit of the chunk store
+SEGMENT_FDS_MAX: Final = 256  # descriptors of segments a process keeps open without a reader
+BLOCK_TABLES_MAX: Final = 8_192  # block tables of records kept in memory; up to 1 KiB each
+INDEX_MAP_BYTES: Final = 1 * TIB  # address space of the index, not memory or disk; about 8e9 blobs
+INDEX_READERS_MAX: Final = 1_024  # read transactions at one time, all processes of a device
+NAMES_PAGE: Final = 1_024  # names read in one index transaction
+LEASE_SECONDS_MAX: Final = 1.0  # a reader waiting for a deletion under way before Unavailable
+COMPACT_SOURCES_MAX: Final = 48  # segments merged into one; their ids fit into one sector
+COMPACT_BYTES_MAX: Final = 128 * MIB  # live bytes copied in one step of upkeep
+COMPACT_LIVE_PERCENT: Final = 50  # sealed segments whose live share is lower are compacted
+UNLINK_SEGMENTS_MAX: Final = 64  # empty segments removed in one step of upkeep
+RESCAN_FINDINGS_MAX: Final = 1_000  # damaged regions a recovery reports one by one; the rest is counted
 
 # --- metadata store and its sweeps (design page CONTROL_AND_METADATA.md)
 COMMIT_BATCH_MAX: Final = 256  # operations of one group commit
