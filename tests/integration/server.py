@@ -199,7 +199,8 @@ class Server:
 
     def admin(self, *arguments: str) -> str:
         """`zapfs admin ...` against this server; its output. Fails the test on another exit status than 0."""
-        done = self.launch_raw(["admin", *arguments])
+        whom = ["--endpoint", f"http://127.0.0.1:{self.admin_port}", "--data-dir", str(self.data_dir)]
+        done = self.launch_raw(["admin", *arguments, *whom, *(["--dev"] if self.dev else [])])
         if done.returncode != 0:
             raise ServerFailed(f"zapfs admin {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout

@@ -140,7 +140,8 @@ def test_parts_and_uploads_are_listed_in_pages(s3: Any, bucket: str) -> None:
     page = s3.list_parts(**upload, MaxParts=2, PartNumberMarker=page["NextPartNumberMarker"])
     assert ([part["PartNumber"] for part in page["Parts"]], page["IsTruncated"]) == ([6], False)
     begun = [("a/1", upload["UploadId"])] + [(key, begin(s3, bucket, key)["UploadId"]) for key in ("a/1", "a/2", "b")]
-    seen, marker = [], {}
+    seen: list[tuple[str, str]] = []
+    marker: dict[str, str] = {}
     while True:
         page = s3.list_multipart_uploads(Bucket=bucket, MaxUploads=1, **marker)
         seen += [(one["Key"], one["UploadId"]) for one in page["Uploads"]]
