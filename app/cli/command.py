@@ -1,0 +1,112 @@
+"""The zapfs command line: which words it takes, and which room runs them.
+
+Knows arguments and exit codes (0 done, 1 refused or failed, 2 asked wrongly). Must not know how anything is done: a
+room is imported when its command is given, so that `zapfs version` costs nothing.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from app import config
+
+ADMIN_ENDPOINT = "http://127.0.0.1:8060"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    given = parser().parse_args(arguments)
+    if given.command == "version":
+        say(f"zapfs {version('zapfs')}")
+        return 0
+    try:
+        settings = config.resolve(_flags(given), _environment(given.command), given.config)
+    except config.SettingsError as error:
+        for mistake in error.mistakes:
+            complain(mistake)
+        return 2
+    if given.command == "server":
+        from app.cli import server
+
+        return server.run(settings)
+    if given.command == "fsck":
+        from app.cli import fsck
+
+        return fsck.run(settings)
+    from app.cli import admin
+
+    return admin.run(given, settings)
+
+
+def say(line: str) -> None:
+    """One line for whoever asked."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def complain(line: str) -> None:
+    """One line on what went wrong."""
+    sys.stderr.write(f"zapfs: {line}\n")
+    sys.stderr.flush()
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every word the command takes."""
+    top = argparse.ArgumentParser(prog="zapfs", description="An S3-compatible object store.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("version", help="print the version")
+    server = commands.add_parser("server", help="serve S3 and the admin face from one data directory")
+    _add_settings(server, list(config.SETTINGS))
+    fsck = commands.add_parser("fsck", help="read everything back and report what is missing, corrupt or orphaned")
+    _add_settings(fsck, ["data_dir"])
+    _add_admin(commands.add_parser("admin", help="administer a running server"))
+    return top
+
+
+def _add_settings(command: argparse.ArgumentParser, names: list[str]) -> None:
+    command.add_argument("--config", type=Path, metavar="FILE", help="TOML file with settings; also ZAPFS_CONFIG")
+    for name in names:
+        setting = config.SETTINGS[name]
+        if setting.metadata["secret"]:
+            continue  # a command line is readable by every process of the machine
+        text = f"{setting.metadata['reason']} ({setting.metadata['unit']}; default {config.default_of(setting)})"
+        flag = "--" + name.replace("_", "-")
+        if name == "dev":
+            command.add_argument(flag, dest=name, action="store_const", const="true", help=text)
+        else:
+            command.add_argument(flag, dest=name, metavar="VALUE", help=text.replace("%", "%%"))
+
+
+def _add_admin(admin: argparse.ArgumentParser) -> None:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--endpoint", metavar="URL", help=f"admin face (default {ADMIN_ENDPOINT}, or the admin_bind)")
+    common.add_argument("--json", action="store_true", help="print the server's answer as JSON")
+    _add_settings(common, ["data_dir", "dev"])
+    subjects = admin.add_subparsers(dest="subject", required=True, metavar="SUBJECT")
+    account = subjects.add_parser("account", help="who may use the store")
+    verbs = account.add_subparsers(dest="verb", required=True, metavar="VERB")
+    create = verbs.add_parser("create", parents=[common], help="create an account; its secret is shown once")
+    create.add_argument("name")
+    for field in ("access-key", "secret-key", "account-id", "canonical-id", "display-name", "email"):
+        create.add_argument(f"--{field}", metavar="TEXT", help="chosen instead of generated")
+    verbs.add_parser("list", parents=[common], help="list accounts")
+    verbs.add_parser("delete", parents=[common], help="delete an account").add_argument("name")
+    gc = subjects.add_parser("gc", help="collection of freed chunks")
+    verbs = gc.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs.add_parser("status", parents=[common], help="what waits to be collected")
+    verbs.add_parser("run", parents=[common], help="collect now, without waiting for the grace")
+
+
+def _flags(given: argparse.Namespace) -> dict[str, str]:
+    return {name: value for name in config.SETTINGS if (value := getattr(given, name, None)) is not None}
+
+
+def _environment(command: str) -> dict[str, str]:
+    """The environment as this command sees it: only a server takes a bad setting of a server for a mistake."""
+    if command == "server":
+        return dict(os.environ)
+    known = {config.ENVIRONMENT_PREFIX + name.upper() for name in config.SETTINGS} | {config.CONFIG_VARIABLE}
+    return {name: value for name, value in os.environ.items() if name in known}

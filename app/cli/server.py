@@ -1,0 +1,175 @@
+"""`zapfs server`: everything that must be true before the first process starts, then the processes.
+
+Knows the order of the checks and what is said to the operator. Must not know how children are watched (supervise.py).
+"""
+
+import os
+import socket
+import sqlite3
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from app.adapters.cluster.local import Writer
+from app.adapters.cluster.sealing import Sealer
+from app.cli import supervise
+from app.cli.command import complain, say
+from app.config import DEV_SECRET_KEY, Bind, Settings
+from app.core.cluster import AccessKey, Account, PutRoot
+from app.core.errors import StoreError
+from app.core.ids import make_id
+from app.runtime import lineage
+from migrations.run import MigrationError, migrate
+from roles import credentials, data_dir, handover
+from roles.credentials import RootCredentials
+from roles.data_dir import DataDir, Refusal
+from roles.handover import Handover
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """What is open and known once nothing speaks against starting."""
+
+    settings: Settings
+    directory: DataDir
+    lock: int
+    s3: socket.socket
+    admin: socket.socket
+    master_key: bytes
+    root: RootCredentials
+
+
+def run(settings: Settings) -> int:
+    """Serve until told to stop. 0 after a drained stop; 1 with one line when something stands in the way."""
+    terminal = lineage.lead_group()
+    lineage.adopt_orphans()
+    try:
+        boot = _boot(settings)
+    except Refusal as refusal:
+        complain(str(refusal))
+        return 1
+    try:
+        return supervise.Supervisor(_children(boot), settings.shutdown_seconds).run(
+            probes=(_address(boot.s3), _address(boot.admin)), announce=lambda: _announce(boot)
+        )
+    finally:
+        if terminal is not None:
+            lineage.give_terminal(terminal)
+
+
+def _boot(settings: Settings) -> Boot:
+    """The checks in the order an operator would want to hear of them. Raises Refusal."""
+    directory = DataDir(settings.data_dir)
+    lock = data_dir.claim(directory.root, os.urandom(16).hex(), _now_ms())
+    s3 = _listen(settings.s3_bind, settings.backlog, "S3")
+    admin = _listen(settings.admin_bind, settings.backlog, "admin")
+    data_dir.prepare(directory)
+    try:
+        master_key = credentials.master_key(settings, directory, create=True)
+        sealer = Sealer(master_key, os.urandom)
+        root = credentials.root_credentials(settings, directory, sealer, create=True)
+        _install_root(directory, sealer, root)
+        migrate(directory.database)
+        _recover(directory)
+    except (StoreError, MigrationError) as error:
+        raise Refusal(str(error)) from error
+    except (OSError, sqlite3.Error) as error:
+        raise Refusal(f"data directory {directory.root}: {error}") from error
+    return Boot(settings, directory, lock, s3, admin, master_key, root)
+
+
+def _listen(bind: Bind, backlog: int, what: str) -> socket.socket:
+    """A listening socket, so that a port in use is known here and nobody can take it before the workers start."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(bind.host, bind.port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(address)
+        listener.listen(backlog)
+    except OSError as error:
+        raise Refusal(f"{what} address {bind} cannot be used: {error.strerror}") from error
+    return listener
+
+
+def _install_root(directory: DataDir, sealer: Sealer, root: RootCredentials) -> None:
+    """Make the credentials of this start the root account's, whatever an earlier start used."""
+    cluster = Writer(directory.cluster, create=not directory.database.exists())
+    try:
+        account = next((a for a in cluster.state().accounts.values() if a.root), None)
+        if account is not None and _has_credentials(account, sealer, root):
+            return
+        key = AccessKey(root.access_key, sealer.seal(root.access_key, root.secret_key))
+        fresh = Account(
+            account_id="".join(str(byte % 10) for byte in os.urandom(12)),
+            canonical_id=os.urandom(32).hex(),
+            name="root",
+            email="",
+            created_ms=_now_ms(),
+            keys=(key,),
+            root=True,
+        )
+        outcome = cluster.submit(PutRoot(make_id(_now_ms(), os.urandom(10)).hex(), fresh))
+        if outcome.error:
+            raise Refusal(f"root access key {root.access_key} cannot be used: {outcome.error}")
+    finally:
+        cluster.close()
+
+
+def _has_credentials(account: Account, sealer: Sealer, root: RootCredentials) -> bool:
+    return [(k.access_key, sealer.unseal(k.access_key, k.sealed_secret)) for k in account.keys] == [
+        (root.access_key, root.secret_key)
+    ]
+
+
+def _recover(directory: DataDir) -> None:
+    """Bring the chunk store to the last acknowledged write after an unclean stop."""
+    from app.adapters.chunks import recovery
+
+    recovery.recover(directory.chunks)
+
+
+def _children(boot: Boot) -> list[supervise.Child]:
+    """The two gunicorn masters, to be started in this order."""
+    ports = (boot.s3.getsockname()[1], boot.admin.getsockname()[1])
+    children = []
+    for role, listener in ((handover.DATA, boot.s3), (handover.MANAGER, boot.admin)):
+        told = Handover(role, boot.settings, boot.master_key, listener.fileno(), os.getpid(), *ports)
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("ZAPFS_", "GUNICORN_"))
+        }
+        fd = handover.write(told)
+        environment[handover.VARIABLE] = str(fd)
+        environment["PROMETHEUS_MULTIPROC_DIR"] = str(boot.directory.metrics)
+        children.append(supervise.Child(role, environment, descriptors=(fd, boot.lock), listener=listener))
+    return children
+
+
+def _address(listener: socket.socket) -> tuple[str, int]:
+    """Where a client of this machine reaches the listener."""
+    host, port = listener.getsockname()[:2]
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104 -- recognised, not bound
+
+
+def _announce(boot: Boot) -> None:
+    settings, root = boot.settings, boot.root
+    s3 = f"http://{Bind(settings.s3_bind.host, boot.s3.getsockname()[1])}"
+    admin = f"http://{Bind(settings.admin_bind.host, boot.admin.getsockname()[1])}"
+    say(f"ZapFS {version('zapfs')} is ready")
+    say(f"  S3     {s3}  ({settings.workers} workers, region {settings.region})")
+    say(f"  admin  {admin}  (/health /ready /metrics)")
+    say(f"  data   {boot.directory.root}")
+    if root.generated_now:
+        say("Root credentials, generated now, kept sealed and not shown again:")
+    shown = root.generated_now or (settings.dev and root.secret_key == DEV_SECRET_KEY)
+    say("Try:")
+    say(f"  export AWS_ACCESS_KEY_ID={root.access_key} AWS_REGION={settings.region}")
+    say(f"  export AWS_SECRET_ACCESS_KEY={root.secret_key if shown else '...'}")
+    say(f"  aws --endpoint-url={s3} s3 mb s3://first")
+    say(f"  aws --endpoint-url={s3} s3 cp README.md s3://first/")
+    say(f"  aws --endpoint-url={s3} s3 ls s3://first")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
