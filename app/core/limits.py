@@ -40,11 +40,18 @@ TARGET_BYTES_MAX: Final = 16 * KIB  # request target: key of 1,024 bytes escaped
 HEAD_SECONDS_MAX: Final = 20  # from the first byte of a head to its end (slowloris)
 IDLE_SECONDS_MAX: Final = 75  # keep-alive without a request
 BODY_STALL_SECONDS_MAX: Final = 30  # no byte of a body received, or of an answer accepted
+STALL_BYTES_MIN: Final = 1 * KIB  # fewer bytes than this while one stall's time is waited count as none
 DRAIN_BYTES_MAX: Final = 1 * MIB  # unread body swallowed to keep a connection alive
 DRAIN_SECONDS_MAX: Final = 5
 CHUNK_HEAD_BYTES_MAX: Final = 1 * KIB  # one line of chunked framing (HTTP or aws-chunked), trailers' lines too
 TRAILER_BYTES_MAX: Final = 16 * KIB
 AWS_FRAME_BYTES_MAX: Final = 64 * MIB  # one aws-chunked frame: verified incrementally, never buffered whole
+
+# --- signatures (app/core/auth)
+SIGNING_KEYS_MAX: Final = 1_024  # derived keys kept: one per secret, day, region and service
+TIMESTAMPS_KEPT_MAX: Final = 256  # parsed request times kept: neighbours in time share the second
+AWS_FRAME_BYTES_MIN: Final = 8 * KIB  # every frame but the last (S3: InvalidChunkSizeError)
+AWS_READ_AHEAD_BYTES: Final = 24 * KIB  # an aws-chunked body up to this is read whole, then cut into frames
 
 # --- data path (design page DATA_PATH.md)
 CHUNK_BYTES_MAX: Final = 8 * MIB
@@ -76,7 +83,14 @@ RESCAN_FINDINGS_MAX: Final = 1_000  # damaged regions a recovery reports one by 
 
 # --- metadata store and its sweeps (design page CONTROL_AND_METADATA.md)
 COMMIT_BATCH_MAX: Final = 256  # operations of one group commit
+COMMIT_PARTS_INLINE_MAX: Final = 500  # completing more parts leaves the hub's thread (3 us a part)
 COMMIT_QUEUE_MAX: Final = 4_096  # waiting operations of one process before Unavailable
+SQL_CACHE_BYTES: Final = 32 * MIB  # page cache of one connection, filled on use
+SQL_STATEMENTS_MAX: Final = 256  # prepared statements kept by one connection
+SQL_BUSY_SECONDS_MAX: Final = 30  # waiting for a lock our own locks do not order (recovery after a crash)
+WAL_NUDGE_COMMITS: Final = 1_024  # operations of one process between two background checkpoints
+WAL_BYTES_MAX: Final = 64 * MIB  # beyond this a checkpoint holds commits back until the log starts over
+WAL_READERS_SECONDS_MAX: Final = 0.05  # how long that checkpoint waits for readers before it tries again later
 SCAN_ROWS_MIN: Final = 64  # first batch of an adaptive listing scan
 SCAN_ROWS_MAX: Final = 1_001
 SCAN_SKIP_AFTER: Final = 8  # rows in one common prefix before seeking past it
