@@ -12,19 +12,9 @@ from typing import Final
 
 from app.core import checksums, limits
 from app.core.errors import S3Error
-from app.core.types import Checksum, Part, RefId
+from app.core.types import Checksum, Part, RefId, Upload
 
-FULL_OBJECT: Final = "FULL_OBJECT"
 COMPOSITE: Final = "COMPOSITE"
-
-_KINDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "CRC32": (COMPOSITE, FULL_OBJECT),
-    "CRC32C": (COMPOSITE, FULL_OBJECT),
-    "CRC64NVME": (FULL_OBJECT,),
-    "SHA1": (COMPOSITE,),
-    "SHA256": (COMPOSITE,),
-}
-"""The kinds an algorithm may have in an upload, its default first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +26,19 @@ class RequestedPart:
     checksums: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """What parts add up to: bytes, unquoted ETag, the parts in order with their `start`, the object's checksum."""
+
+    size: int
+    etag: str
+    parts: list[Part]
+    checksum: Checksum | None
+
+
 def upload_id_text(upload_id: RefId) -> str:
     """An upload's id as clients see it."""
     return upload_id.hex()
-
-
-def parse_upload_id(text: str) -> RefId:
-    """The id a client sent back. Raises NoSuchUpload for what was never one."""
-    try:
-        value = bytes.fromhex(text)
-    except ValueError:
-        value = b""
-    if len(value) != 16 or value.hex() != text:
-        raise S3Error("NoSuchUpload", fields={"UploadId": text})
-    return value
 
 
 def parse_part_number(text: str) -> int:
@@ -63,28 +52,39 @@ def parse_part_number(text: str) -> int:
     )
 
 
-def checksum_plan(algorithm: str, kind: str) -> tuple[str, str]:
-    """(algorithm, kind) of a new upload from `x-amz-checksum-algorithm` and `-type`; "" where not sent, or none.
-
-    Raises InvalidRequest for an unknown algorithm or a kind it cannot have.
-    """
-    algorithm, kind = algorithm.upper(), kind.upper()
-    if not algorithm:
-        if kind:
-            raise S3Error(
-                "InvalidRequest",
-                "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.",
-            )
-        return "", ""
-    if algorithm not in _KINDS:
-        raise S3Error("InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the "
-                      f"valid types: [{', '.join(_KINDS)}]")  # fmt: skip
-    if kind and kind not in _KINDS[algorithm]:
+def part_checksum_algorithm(upload: Upload, sent: str) -> str:
+    """The checksum a part needs: its upload's, else what came with it ("" = none). Two different: InvalidRequest."""
+    expected = upload.checksum_algorithm
+    if expected and sent and expected != sent:
         raise S3Error(
             "InvalidRequest",
-            f"The {kind} checksum type cannot be used with the {algorithm.lower()} checksum algorithm.",
+            f"Checksum Type mismatch occurred, expected checksum Type: {expected.lower()}, "
+            f"actual checksum Type: {sent.lower()}",
         )
-    return algorithm, kind or _KINDS[algorithm][0]
+    return expected or sent
+
+
+def assemble(
+    upload: Upload, requested: Sequence[RequestedPart], stored: Mapping[int, Part], declared: Checksum | None
+) -> Assembly:
+    """The object that completing `upload` with the requested parts makes, `declared` being the checksum the client
+    expects of it. Raises what `choose_parts` raises, InvalidRequest, BadDigest."""
+    parts = choose_parts(requested, stored)
+    checksum = completed_checksum(upload.checksum_algorithm, upload.checksum_kind, parts)
+    _check_declared(checksum, declared, parts)
+    return Assembly(parts[-1].start + parts[-1].size, completed_etag(parts), parts, checksum)
+
+
+def _check_declared(computed: Checksum | None, declared: Checksum | None, parts: Sequence[Part]) -> None:
+    if declared is None:
+        return
+    if computed is None:
+        computed = completed_checksum(declared.algorithm, declared.kind, parts)
+    if computed is None or (computed.algorithm, computed.kind) != (declared.algorithm, declared.kind):
+        raise S3Error("InvalidRequest", "The checksum type of the request is not the one the upload was created with.")
+    suffixed = f"{declared.value}-{len(parts)}" if declared.kind == COMPOSITE else declared.value
+    if computed.value not in (declared.value, suffixed):
+        raise S3Error("BadDigest", f"The {declared.algorithm} you specified did not match the calculated checksum.")
 
 
 def check_order(requested: Sequence[RequestedPart]) -> None:
@@ -162,4 +162,4 @@ def completed_checksum(algorithm: str, kind: str, parts: Sequence[Part]) -> Chec
     if kind == COMPOSITE:
         return Checksum(algorithm, checksums.composite(algorithm, digests), COMPOSITE)
     joined = checksums.combine(algorithm, ((digest, part.size) for digest, part in zip(digests, parts, strict=True)))
-    return Checksum(algorithm, checksums.encode(joined), FULL_OBJECT)
+    return Checksum(algorithm, checksums.encode(joined))
