@@ -1,0 +1,172 @@
+"""Headers of objects: what a write keeps of them, which it must refuse, and what a read answers.
+
+Knows header texts: names in lower case, values as latin-1 text, byte for byte as on the wire. Must not know the wire.
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
+"""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Final
+
+from app.core import limits
+from app.core.errors import S3Error
+from app.core.s3.times import http_date
+from app.core.types import Attributes, Version
+
+DEFAULT_CONTENT_TYPE: Final = "binary/octet-stream"
+STANDARD: Final = "STANDARD"
+
+_META: Final = "x-amz-meta-"
+_REDIRECT: Final = "x-amz-website-redirect-location"
+_STORED: Final = ("cache-control", "content-disposition", "content-language", "expires", _REDIRECT)
+_SHOWN: Final = {
+    "content-type": "Content-Type",
+    "cache-control": "Cache-Control",
+    "content-disposition": "Content-Disposition",
+    "content-encoding": "Content-Encoding",
+    "content-language": "Content-Language",
+    "expires": "Expires",
+    _REDIRECT: _REDIRECT,
+}
+_REFUSED: Final = (
+    "x-amz-server-side-encryption",
+    "x-amz-copy-source-server-side-encryption",
+    "x-amz-object-lock-",
+    "x-amz-grant-",
+    "x-amz-tagging",
+    "x-amz-object-annotation",
+    "x-amz-write-offset-bytes",
+    "x-amz-bucket-namespace",
+)
+_HARMLESS_ACLS: Final = frozenset({"private", "bucket-owner-full-control"})
+_CONTROL: Final = frozenset(chr(code) for code in (*range(0x20), 0x7F)) - {"\t"}
+
+
+def attributes(headers: Mapping[str, str]) -> Attributes:
+    """What a write keeps. Raises MetadataTooLarge (over 2 KiB of user metadata) and InvalidStorageClass."""
+    kept = {"content-type": headers.get("content-type") or DEFAULT_CONTENT_TYPE}
+    for name in _STORED:
+        value = headers.get(name)
+        if value:
+            kept[name] = value
+    encoding = headers.get("content-encoding")
+    if encoding:
+        encoding = _without_aws_chunked(encoding)
+        if encoding:
+            kept["content-encoding"] = encoding
+    redirect = kept.get(_REDIRECT)
+    if redirect and not redirect.startswith(("/", "http://", "https://")):
+        raise S3Error(
+            "InvalidArgument",
+            "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
+            fields={"ArgumentName": _REDIRECT, "ArgumentValue": redirect},
+        )
+    return Attributes(kept, _user_metadata(headers), storage_class(headers))
+
+
+def _without_aws_chunked(encoding: str) -> str:
+    """`aws-chunked` describes the transfer and is no property of the object."""
+    codings = (coding.strip() for coding in encoding.split(","))
+    return ",".join(coding for coding in codings if coding and coding.lower() != "aws-chunked")
+
+
+def _user_metadata(headers: Mapping[str, str]) -> dict[str, str]:
+    metadata = {name[len(_META) :]: value for name, value in headers.items() if name.startswith(_META)}
+    if metadata:
+        size = sum(len(name) + len(value) for name, value in metadata.items())
+        if size > limits.USER_METADATA_BYTES_MAX:
+            fields = {"Size": str(size), "MaxSizeAllowed": str(limits.USER_METADATA_BYTES_MAX)}
+            raise S3Error("MetadataTooLarge", fields=fields)
+    return metadata
+
+
+def storage_class(headers: Mapping[str, str]) -> str:
+    """Only STANDARD exists: accepting another would promise another redundancy. Raises InvalidStorageClass."""
+    value = headers.get("x-amz-storage-class", STANDARD)
+    if value != STANDARD:
+        raise S3Error("InvalidStorageClass", fields={"StorageClassRequested": value})
+    return value
+
+
+def refuse_unimplemented(headers: Mapping[str, str]) -> None:
+    """Raises NotImplemented for a header that asks for something the server would not do.
+
+    Directives on tags are let pass, as there are no tags to copy or replace; an ACL that says what is true anyway too.
+    """
+    for name, value in headers.items():
+        if not name.startswith("x-amz-"):
+            continue
+        if name.startswith(_REFUSED) and name != "x-amz-tagging-directive":
+            raise S3Error("NotImplemented", f"The header {name} is not implemented by this server.")
+        if name == "x-amz-acl" and value not in _HARMLESS_ACLS:
+            raise S3Error("NotImplemented", "Only the canned ACL 'private' is implemented by this server.")
+
+
+def refuse_unimplemented_bucket(headers: Mapping[str, str]) -> None:
+    """The same for CreateBucket: no object lock, no ACL but the owner's, no ownership that would bring ACLs."""
+    refuse_unimplemented(headers)
+    if headers.get("x-amz-bucket-object-lock-enabled", "false").lower() != "false":
+        raise S3Error("NotImplemented", "Object lock is not implemented by this server.")
+    if headers.get("x-amz-object-ownership", "BucketOwnerEnforced") != "BucketOwnerEnforced":
+        raise S3Error("NotImplemented", "Only the ownership BucketOwnerEnforced is implemented by this server.")
+
+
+def refuse_read_keys(headers: Mapping[str, str]) -> None:
+    """A read that brings a customer key asks for an encrypted object; there are none. Raises InvalidRequest."""
+    if "x-amz-server-side-encryption-customer-algorithm" in headers:
+        raise S3Error("InvalidRequest", "The encryption parameters are not applicable to this object.")
+
+
+def object_headers(version: Version, parameters: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The headers GET and HEAD show of a version, `response-*` parameters overriding. Raises InvalidArgument."""
+    shown = [
+        ("ETag", f'"{version.etag}"'),
+        ("Last-Modified", http_date(version.modified_ms)),
+        ("Accept-Ranges", "bytes"),
+    ]
+    stored = version.attributes.headers
+    if parameters:
+        stored = {**stored, **_overrides(parameters)}
+    shown.extend((_SHOWN[name], value) for name, value in stored.items())
+    if "content-type" not in stored:
+        shown.append(("Content-Type", DEFAULT_CONTENT_TYPE))
+    for name, value in version.attributes.metadata.items():
+        shown.append((_META + name, value if value.isascii() else mail_safe(value)))
+    if version.attributes.storage_class != STANDARD:
+        shown.append(("x-amz-storage-class", version.attributes.storage_class))
+    return shown
+
+
+def _overrides(parameters: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for parameter, value in parameters.items():
+        if not parameter.startswith("response-"):
+            continue
+        name = parameter.removeprefix("response-")
+        if name not in _SHOWN or name == _REDIRECT:
+            continue
+        if not _CONTROL.isdisjoint(value):
+            raise S3Error("InvalidArgument", fields={"ArgumentName": parameter, "ArgumentValue": ""})
+        found[name] = value.encode().decode("latin-1")
+    return found
+
+
+def mail_safe(value: str) -> str:
+    """A metadata value that was sent as raw UTF-8, encoded as RFC 2047 has it; other bytes go back as they came."""
+    raw = value.encode("latin-1")
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return value
+    return f"=?UTF-8?B?{b64encode(raw).decode('ascii')}?="
+
+
+def checksum_headers(version: Version, headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The stored checksum, where `x-amz-checksum-mode: ENABLED` asks for it."""
+    checksum = version.checksum
+    if checksum is None or headers.get("x-amz-checksum-mode", "").upper() != "ENABLED":
+        return []
+    return [
+        (f"x-amz-checksum-{checksum.algorithm.lower()}", checksum.value),
+        ("x-amz-checksum-type", checksum.kind),
+    ]

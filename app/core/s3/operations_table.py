@@ -1,0 +1,180 @@
+"""Every operation of S3's service model: which method and marker of the query asks for it, and whether it works here.
+
+Knows names only. A marker is the query parameter that turns a plain request into another operation; an operation is
+either in `WORKS` or refused as NotImplemented, and nothing falls through to a plain handler.
+Source: botocore's service model of s3, 2006-03-01 (tests/unit/test_s3_operation.py compares).
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+Markers = Mapping[str, Mapping[str, str]]
+
+
+def _configuration(name: str, put: str = "Put") -> Mapping[str, str]:
+    return {"GET": f"Get{name}", "PUT": f"{put}{name}", "DELETE": f"Delete{name}"}
+
+
+def _read_write(name: str) -> Mapping[str, str]:
+    return {"GET": f"Get{name}", "PUT": f"Put{name}"}
+
+
+BUCKET_MARKERS: Final[Markers] = {
+    "abac": _read_write("BucketAbac"),
+    "accelerate": _read_write("BucketAccelerateConfiguration"),
+    "acl": _read_write("BucketAcl"),
+    "analytics": _configuration("BucketAnalyticsConfiguration"),
+    "cors": _configuration("BucketCors"),
+    "delete": {"POST": "DeleteObjects"},
+    "encryption": _configuration("BucketEncryption"),
+    "intelligent-tiering": _configuration("BucketIntelligentTieringConfiguration"),
+    "inventory": _configuration("BucketInventoryConfiguration"),
+    "lifecycle": {
+        "GET": "GetBucketLifecycleConfiguration",
+        "PUT": "PutBucketLifecycleConfiguration",
+        "DELETE": "DeleteBucketLifecycle",
+    },
+    "location": {"GET": "GetBucketLocation"},
+    "logging": _read_write("BucketLogging"),
+    "metadataAnnotationTable": {"PUT": "UpdateBucketMetadataAnnotationTableConfiguration"},
+    "metadataConfiguration": {
+        "POST": "CreateBucketMetadataConfiguration",
+        "GET": "GetBucketMetadataConfiguration",
+        "DELETE": "DeleteBucketMetadataConfiguration",
+    },
+    "metadataInventoryTable": {"PUT": "UpdateBucketMetadataInventoryTableConfiguration"},
+    "metadataJournalTable": {"PUT": "UpdateBucketMetadataJournalTableConfiguration"},
+    "metadataTable": {
+        "POST": "CreateBucketMetadataTableConfiguration",
+        "GET": "GetBucketMetadataTableConfiguration",
+        "DELETE": "DeleteBucketMetadataTableConfiguration",
+    },
+    "metrics": _configuration("BucketMetricsConfiguration"),
+    "notification": _read_write("BucketNotificationConfiguration"),
+    "object-lock": _read_write("ObjectLockConfiguration"),
+    "ownershipControls": _configuration("BucketOwnershipControls"),
+    "policy": _configuration("BucketPolicy"),
+    "policyStatus": {"GET": "GetBucketPolicyStatus"},
+    "publicAccessBlock": _configuration("PublicAccessBlock"),
+    "replication": _configuration("BucketReplication"),
+    "requestPayment": _read_write("BucketRequestPayment"),
+    "session": {"GET": "CreateSession"},
+    "tagging": _configuration("BucketTagging"),
+    "uploads": {"GET": "ListMultipartUploads"},
+    "versioning": _read_write("BucketVersioning"),
+    "versions": {"GET": "ListObjectVersions"},
+    "website": _configuration("BucketWebsite"),
+}
+
+OBJECT_MARKERS: Final[Markers] = {
+    "acl": _read_write("ObjectAcl"),
+    "annotation": _configuration("ObjectAnnotation"),
+    "append": {"POST": "AppendObject"},
+    "attributes": {"GET": "GetObjectAttributes"},
+    "encryption": {"PUT": "UpdateObjectEncryption"},
+    "legal-hold": _read_write("ObjectLegalHold"),
+    "renameObject": {"PUT": "RenameObject"},
+    "restore": {"POST": "RestoreObject"},
+    "retention": _read_write("ObjectRetention"),
+    "select": {"POST": "SelectObjectContent"},
+    "tagging": _configuration("ObjectTagging"),
+    "torrent": {"GET": "GetObjectTorrent"},
+    "uploadId": {
+        "GET": "ListParts",
+        "PUT": "UploadPart",
+        "POST": "CompleteMultipartUpload",
+        "DELETE": "AbortMultipartUpload",
+    },
+    "uploads": {"POST": "CreateMultipartUpload"},
+}
+
+SERVICE_PLAIN: Final[Mapping[str, str]] = {"GET": "ListBuckets", "POST": "CallIdentityService"}
+BUCKET_PLAIN: Final[Mapping[str, str]] = {
+    "GET": "ListObjects",
+    "HEAD": "HeadBucket",
+    "PUT": "CreateBucket",
+    "DELETE": "DeleteBucket",
+    "POST": "PostObject",
+    "OPTIONS": "OptionsBucket",
+}
+OBJECT_PLAIN: Final[Mapping[str, str]] = {
+    "GET": "GetObject",
+    "HEAD": "HeadObject",
+    "PUT": "PutObject",
+    "DELETE": "DeleteObject",
+    "OPTIONS": "OptionsObject",
+}
+
+OBJECT_LEVEL_OF_COPY: Final[Mapping[str, str]] = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}
+"""What a request becomes when it bears `x-amz-copy-source`."""
+
+TAKES_VERSION: Final = frozenset(
+    {"GetObject", "HeadObject", "DeleteObject", "GetObjectAttributes", "GetObjectAcl"},
+)
+
+WORKS: Final = frozenset(
+    {
+        "AbortMultipartUpload",
+        "CompleteMultipartUpload",
+        "CopyObject",
+        "CreateBucket",
+        "CreateMultipartUpload",
+        "DeleteBucket",
+        "DeleteObject",
+        "DeleteObjects",
+        "GetBucketAcl",
+        "GetBucketLocation",
+        "GetBucketVersioning",
+        "GetObject",
+        "GetObjectAcl",
+        "GetObjectAttributes",
+        "HeadBucket",
+        "HeadObject",
+        "ListBuckets",
+        "ListMultipartUploads",
+        "ListObjects",
+        "ListObjectsV2",
+        "ListObjectVersions",
+        "ListParts",
+        "PutObject",
+        "UploadPart",
+        "UploadPartCopy",
+    }
+)
+
+PARAMETERS: Final = frozenset(
+    {
+        "annotation-prefix",
+        "annotationName",
+        "allow-unordered",
+        "bucket-region",
+        "continuation-token",
+        "delimiter",
+        "encoding-type",
+        "fetch-owner",
+        "id",
+        "key-marker",
+        "list-type",
+        "marker",
+        "max-buckets",
+        "max-directory-buckets",
+        "max-keys",
+        "max-parts",
+        "max-uploads",
+        "part-number-marker",
+        "partNumber",
+        "prefix",
+        "response-cache-control",
+        "response-content-disposition",
+        "response-content-encoding",
+        "response-content-language",
+        "response-content-type",
+        "response-expires",
+        "select-type",
+        "start-after",
+        "upload-id-marker",
+        "version-id-marker",
+        "versionId",
+    }
+)
+"""Parameters some operation takes, beside markers; allowed to be empty."""
