@@ -21,7 +21,9 @@ class AccessKey:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`account_id`: 12 digits. `canonical_id`: 64 hex digits, the Owner ID of S3. `root` may administer the system."""
+    """`account_id`: 12 digits. `canonical_id`: the Owner ID of S3, 64 hex digits unless chosen otherwise. `root` may
+    administer the system. `display_name`: what S3 shows beside the id; the name when "".
+    """
 
     account_id: str
     canonical_id: str
@@ -30,6 +32,7 @@ class Account:
     created_ms: int
     keys: tuple[AccessKey, ...] = ()
     root: bool = False
+    display_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

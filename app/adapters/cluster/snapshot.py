@@ -135,6 +135,7 @@ def _account_plain(account: Account) -> dict[str, Any]:
         "email": account.email,
         "created_ms": account.created_ms,
         "root": account.root,
+        "display_name": account.display_name,
         "keys": keys,
     }
 
@@ -152,4 +153,5 @@ def _account(plain: Mapping[str, Any]) -> Account:
         created_ms=int(plain["created_ms"]),
         keys=keys,
         root=bool(plain["root"]),
+        display_name=str(plain["display_name"]),
     )

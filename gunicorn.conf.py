@@ -1,0 +1,89 @@
+"""How gunicorn runs the two roles: read by each master that the front door starts.
+
+Knows gunicorn's settings and hooks. Must not know requests. Everything that differs between starts comes from the
+front door's handover; gunicorn's own switches for it are off.
+"""
+
+import gc
+import signal
+import sys
+from pathlib import Path
+
+from app.core import limits
+from app.runtime import lineage
+from app.runtime.telemetry import log, metrics
+from roles import handover
+
+_told = handover.read()
+_settings = _told.settings
+lineage.die_with(_told.parent)
+
+# What is served, and by whom.
+bind = f"fd://{_told.listener}"  # bound by the front door, so that nobody can take the port between its check and us
+pythonpath = str(Path(__file__).parent)
+proc_name = f"zapfs-{_told.role}"
+workers = _settings.workers if _told.role == handover.DATA else 1
+worker_class = "app.runtime.http1.worker.LeanWorker" if _settings.worker_class == "lean" else "gevent"
+worker_connections = limits.CONNECTIONS_MAX
+backlog = _settings.backlog
+reuse_port = False
+# Builders open databases and threads, which do not survive a fork; so the application is loaded after it. Its modules
+# are loaded before, once for all workers (see on_starting).
+preload_app = False
+
+# Time.
+timeout = limits.WORKER_SILENT_SECONDS_MAX
+graceful_timeout = max(1, _settings.shutdown_seconds)
+keepalive = limits.IDLE_SECONDS_MAX
+
+# Heads, where gunicorn's own worker parses them; the lean worker has the same limits.
+limit_request_line = 8190  # the most gunicorn takes
+limit_request_fields = limits.HEAD_FIELDS_MAX
+limit_request_field_size = limits.HEAD_BYTES_MAX
+forwarded_allow_ips = ""  # a client's address is its socket's
+
+# What is said: our own records; gunicorn's only when something is wrong.
+accesslog = None
+loglevel = "warning"
+logconfig_dict = log.library_logging(_settings.log_level)
+control_socket_disable = True
+
+
+def on_starting(server):
+    """Load the code the workers share before they are forked; nothing is opened here."""
+    if _told.role == handover.DATA:
+        import roles.all
+    else:
+        import roles.manager  # noqa: F401
+    gc.collect()
+    gc.freeze()  # what is there now stays; the collector must not touch, and so copy, its pages in the workers
+
+
+def when_ready(server):
+    """The terminal's Ctrl-C reaches the whole group; only the front door acts on it, and drains."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def post_fork(server, worker):
+    """A worker must not outlive its master, which holds the place in the lock of the data directory."""
+    lineage.die_with(server.pid)
+
+
+def post_worker_init(worker):
+    """The application is built: what is alive now stays alive."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.setswitchinterval(limits.SWITCH_SECONDS)
+    gc.collect()
+    gc.freeze()
+
+
+def worker_exit(server, worker):
+    """Requests are done: finish queued writes, flush the log and the metrics."""
+    application = sys.modules.get("wsgi")
+    if application is not None and hasattr(application, "application"):
+        application.application.close()
+
+
+def child_exit(server, worker):
+    """In the master, after a worker ended, however it did."""
+    metrics.process_ended(worker.pid)

@@ -1,0 +1,105 @@
+"""Builds the manager: the one process that writes the control state, collects garbage and answers operators."""
+
+import http.client
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from time import monotonic, time
+from typing import Any
+
+from app.adapters.chunks.store import SegmentStore
+from flask import Flask
+
+from app.adapters.cluster.local import Writer
+from app.adapters.cluster.sealing import Sealer
+from app.adapters.sql.store import SqliteStore
+from app.core import limits
+from app.core.errors import StoreError
+from app.faces.http.admin import Gate, Services, admin_blueprint
+from app.runtime.telemetry import metrics
+from app.services.control import Control, Identities
+from app.services.gc import Gc
+from roles.credentials import new_access_key, new_secret_key
+from roles.data_dir import DataDir
+from roles.handover import Handover
+from roles.running import SOURCES, Application, Running, now_ms
+
+_THREADS = 2  # one collects while one writes the control state
+
+
+def build(told: Handover) -> Application:
+    """The admin application of this process. Raises StoreError when a store cannot be opened."""
+    settings, directory = told.settings, DataDir(told.settings.data_dir)
+    running = Running(told, _THREADS)
+    sealer = Sealer(told.master_key, os.urandom)
+    cluster = Writer(directory.cluster, running.offload.call)
+    running.at_end(cluster.close)
+    store = SqliteStore(directory.database)
+    running.at_end(store.close)
+    chunks = SegmentStore(directory.chunks, running.offload, settings.disk_reserve_bytes)
+    running.at_end(chunks.close)
+    gc = Gc(store, chunks, SOURCES, f"manager-{os.getpid()}", settings.gc_grace_s * 1000)
+    running.every("gc", settings.gc_interval_s, gc.run)
+
+    gate = Gate(cluster.state, sealer.unseal, time, settings.metrics_token, metrics_open=settings.dev)
+    services = Services(
+        control=Control(cluster, SOURCES, Identities(new_access_key, new_secret_key, os.urandom), sealer.seal),
+        unready=Readiness(told, store).reason,
+        exposition=lambda: (metrics.exposition(metrics.Gauges(lambda: _gauges(gc))), metrics.CONTENT_TYPE),
+        gc_status=lambda: asdict(gc.status()),
+        gc_run=lambda: asdict(gc.run(hurry=True)),
+        report=lambda error: running.log.failure("admin request failed", error),
+    )
+    flask = Flask("zapfs-admin", static_folder=None)
+    flask.register_blueprint(admin_blueprint(gate, services))
+    return Application(flask.wsgi_app, running)
+
+
+class Readiness:
+    """Whether the server can serve: the data plane answers and the metadata store takes a durable write."""
+
+    def __init__(self, told: Handover, store: SqliteStore) -> None:
+        host = told.settings.s3_bind.host
+        self._s3 = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), told.s3_port  # noqa: S104 -- recognised only
+        self._store = store
+        self._asked = -limits.READY_CACHE_SECONDS
+        self._reason = ""
+
+    def reason(self) -> str:
+        """Why not; "" when it can. An answer holds for READY_CACHE_SECONDS."""
+        if monotonic() - self._asked >= limits.READY_CACHE_SECONDS:
+            self._reason = self._unwritable() or self._unreachable()
+            self._asked = monotonic()
+        return self._reason
+
+    def _unwritable(self) -> str:
+        try:
+            self._store.lease_take("ready", "manager", now_ms(), 1_000)
+        except StoreError as error:
+            return f"the metadata store takes no writes: {type(error).__name__}"
+        return ""
+
+    def _unreachable(self) -> str:
+        connection = http.client.HTTPConnection(*self._s3, timeout=limits.PROBE_SECONDS_MAX)
+        try:
+            connection.request("GET", "/")
+            status = connection.getresponse().status
+        except (OSError, http.client.HTTPException) as error:
+            return f"the S3 workers do not answer: {type(error).__name__}"
+        finally:
+            connection.close()
+        return f"the S3 workers answer {status}" if status >= 500 else ""
+
+
+def _gauges(gc: Gc) -> Mapping[str, tuple[str, float]]:
+    status: Any = gc.status()
+    return {
+        "zapfs_gc_waiting_intents": ("Attempts not committed yet.", status.waiting.intents),
+        "zapfs_gc_waiting_contents": ("Released contents not collected yet.", status.waiting.outbox),
+        "zapfs_gc_waiting_blobs": ("Freed blobs in their grace.", status.waiting.blobs_waiting),
+        "zapfs_chunks": ("Live chunks.", status.waiting.chunks),
+        "zapfs_chunk_references": ("References to chunks.", status.waiting.chunk_references),
+        "zapfs_chunk_bytes_live": ("Bytes of blobs stored.", status.chunks.bytes_live),
+        "zapfs_chunk_bytes_allocated": ("Bytes of disk the chunk store holds.", status.chunks.bytes_allocated),
+        "zapfs_disk_free_bytes": ("Bytes that may still be written.", status.chunks.bytes_free),
+    }
