@@ -7,6 +7,8 @@ import fcntl
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,10 @@ _TOLERATED = frozenset({LOCK, MARKER + ".tmp", "lost+found"})  # in a directory 
 
 class Refusal(Exception):
     """The server must not start here; the text is the one line an operator reads."""
+
+
+class InUse(Refusal):
+    """Another process holds the lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +74,24 @@ def claim(root: Path, cluster_id: str, now_ms: int) -> int:
     return lock
 
 
-def check_ours(root: Path) -> None:
-    """Raises Refusal unless `root` is a data directory of this or an older format."""
+@contextmanager
+def checking(root: Path) -> Iterator[bool]:
+    """Read a data directory from outside a server: True when no server runs on it, and then none can start meanwhile.
+
+    Raises Refusal unless `root` is a data directory of this or an older format.
+    """
     if not (root / MARKER).exists():
         raise Refusal(f"{root} is not a ZapFS data directory: it has no {MARKER}")
     _check_ours(root)
+    try:
+        lock = _take_lock(root)
+    except InUse:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        os.close(lock)
 
 
 def prepare(directory: DataDir) -> None:
@@ -140,7 +159,7 @@ def _take_lock(root: Path) -> int:
     except OSError:
         holder = os.pread(fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
         os.close(fd)
-        raise Refusal(f"data directory {root} is in use by another server (process {holder})") from None
+        raise InUse(f"data directory {root} is in use by another server (process {holder})") from None
     os.ftruncate(fd, 0)
     os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
     return fd

@@ -1,0 +1,157 @@
+"""`zapfs admin`: asks the admin face, signed as root, and prints what it answered.
+
+Knows the face's paths and how a request is signed (SigV4). Must not know what the server does with it.
+"""
+
+import argparse
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from app.adapters.cluster.sealing import Sealer
+from app.cli.command import complain, say
+from app.config import Bind, Settings
+from app.core.auth import canonical, timestamps
+from roles import credentials
+from roles.data_dir import DataDir, Refusal
+
+_SECONDS_MAX = 60  # a collection may take a while
+_CHOICES = ("access_key", "secret_key", "account_id", "canonical_id", "display_name", "email")
+
+
+class Refused(Exception):
+    """The server answered with an error, or not at all; the text says which."""
+
+
+class AdminClient:
+    """Signed requests to one admin face."""
+
+    def __init__(self, endpoint: str, access_key: str, secret_key: str, region: str) -> None:
+        self._endpoint = endpoint.rstrip("/")
+        self._access_key = access_key
+        self._secret_key = secret_key
+        self._region = region
+
+    def ask(self, method: str, path: str, content: Mapping[str, str] | None = None) -> Any:
+        """The answer's JSON, None when it has none. Raises Refused."""
+        body = b"" if content is None else json.dumps(content).encode()
+        request = urllib.request.Request(  # noqa: S310 -- the operator's own endpoint
+            self._endpoint + path, body or None, self._signed(method, path, body), method=method
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=_SECONDS_MAX) as answer:  # noqa: S310
+                text = answer.read()
+        except urllib.error.HTTPError as error:
+            raise Refused(_reason(error)) from error
+        except (OSError, ValueError) as error:
+            raise Refused(f"{self._endpoint} does not answer: {getattr(error, 'reason', error)}") from error
+        return json.loads(text) if text else None
+
+    def _signed(self, method: str, path: str, body: bytes) -> dict[str, str]:
+        """The headers of a request, Authorization among them."""
+        timestamp = timestamps.basic(time.time())
+        headers = {"host": urlsplit(self._endpoint).netloc, "x-amz-date": timestamp}
+        signed = ";".join(sorted(headers))
+        scope = (timestamp[:8], self._region, "s3")
+        text = canonical.string_to_sign(
+            timestamp,
+            "/".join((*scope, "aws4_request")),
+            canonical.request(method, (canonical.path(path), ""), headers, signed, sha256(body).hexdigest()),
+        )
+        signature = canonical.sign(canonical.signing_key(self._secret_key, *scope), text)
+        credential = f"{self._access_key}/{'/'.join(scope)}/aws4_request"
+        headers["authorization"] = (
+            f"{canonical.ALGORITHM} Credential={credential}, SignedHeaders={signed}, Signature={signature}"
+        )
+        return headers | {"content-type": "application/json"}
+
+
+def run(given: argparse.Namespace, settings: Settings) -> int:
+    """One `zapfs admin` command; 1 with a line when it was refused."""
+    try:
+        root = _root(settings)
+        client = AdminClient(_endpoint(given, settings), root.access_key, root.secret_key, settings.region)
+        answer = _COMMANDS[given.subject, given.verb](client, given)
+    except (Refused, Refusal) as error:
+        complain(str(error))
+        return 1
+    if given.json:
+        say(json.dumps(answer, indent=1))
+    else:
+        for line in _lines(given, answer):
+            say(line)
+    return 0
+
+
+def _root(settings: Settings) -> credentials.RootCredentials:
+    """The settings', else those of the local data directory. Raises Refusal."""
+    if settings.root_access_key or settings.dev:
+        return credentials.root_credentials(settings, DataDir(settings.data_dir), _no_sealer(), create=False)
+    directory = DataDir(settings.data_dir)
+    sealer = Sealer(credentials.master_key(settings, directory, create=False), os.urandom)
+    return credentials.root_credentials(settings, directory, sealer, create=False)
+
+
+def _no_sealer() -> Sealer:
+    return Sealer(bytes(32), os.urandom)
+
+
+def _endpoint(given: argparse.Namespace, settings: Settings) -> str:
+    if given.endpoint:
+        return str(given.endpoint)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.admin_bind.host, settings.admin_bind.host)  # noqa: S104
+    return f"http://{Bind(host, settings.admin_bind.port)}"
+
+
+def _create(client: AdminClient, given: argparse.Namespace) -> Any:
+    chosen = {name: getattr(given, name) for name in _CHOICES if getattr(given, name)}
+    return client.ask("POST", "/admin/v1/accounts", {"name": given.name, **chosen})
+
+
+_COMMANDS: Mapping[tuple[str, str], Callable[[AdminClient, argparse.Namespace], Any]] = {
+    ("account", "create"): _create,
+    ("account", "list"): lambda client, given: client.ask("GET", "/admin/v1/accounts"),
+    ("account", "delete"): lambda client, given: client.ask("DELETE", f"/admin/v1/accounts/{quote(given.name, '')}"),
+    ("gc", "status"): lambda client, given: client.ask("GET", "/admin/v1/gc"),
+    ("gc", "run"): lambda client, given: client.ask("POST", "/admin/v1/gc"),
+}
+
+
+def _lines(given: argparse.Namespace, answer: Any) -> list[str]:
+    """The answer for people."""
+    if given.verb == "delete":
+        return [f"account {given.name} is deleted"]
+    if given.verb == "list":
+        rows = [("NAME", "ACCOUNT", "ACCESS KEYS", "CANONICAL ID")]
+        for one in answer["accounts"]:
+            rows.append((one["name"], one["account_id"], ",".join(one["access_keys"]), one["canonical_id"]))
+        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        return ["  ".join((*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[3])) for row in rows]
+    if given.verb == "create":
+        shown = ("name", "access_key", "secret_key", "account_id", "canonical_id", "display_name", "email")
+        return [f"{name:13} {answer[name]}" for name in shown] + ["The secret is not shown again."]
+    return _flat(answer)
+
+
+def _flat(answer: Mapping[str, Any], prefix: str = "") -> list[str]:
+    lines = []
+    for name, value in answer.items():
+        if isinstance(value, Mapping):
+            lines += _flat(value, f"{prefix}{name}.")
+        else:
+            lines.append(f"{prefix + name:28} {value}")
+    return lines
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    try:
+        answer = json.loads(error.read())
+        return f"{answer['code']}: {answer['message']}"
+    except (ValueError, KeyError, OSError):
+        return f"the server answered {error.code}"
