@@ -10,8 +10,10 @@ from typing import Protocol
 class Body(Protocol):
     """Pulled once, in order. Nothing is read from the client before the first `receive` (100-continue included)."""
 
-    length: int | None
-    """Bytes still to come when known."""
+    @property
+    def length(self) -> int | None:
+        """Bytes still to come when known."""
+        ...
 
     def receive(self, view: memoryview) -> int:
         """Fill `view` from its start as far as the body goes; fewer than len(view) bytes, or 0, only at the end.

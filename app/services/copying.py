@@ -25,7 +25,7 @@ class SpanBody(Body):
     """A body made of an object's pieces, for bytes that must be read to be hashed again."""
 
     def __init__(self, pieces: Pieces, length: int) -> None:
-        self.length: int | None = length
+        self.length = length
         self._pieces: Iterator[Piece] = iter(pieces)
         self._rest = memoryview(b"")
 
