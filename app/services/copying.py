@@ -5,10 +5,10 @@ new reference. Must not know wires.
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from app.core import limits
-from app.core.body import Body
 from app.core.errors import Conflict, Missing, S3Error
 from app.core.types import NULL_VERSION, Attributes, Checksum, FileSpan, Piece, Version
 from app.ports.metadata import Check
@@ -21,11 +21,12 @@ from app.services.reading import Pieces, Reading
 COPY_ATTEMPTS_MAX = 4  # starting over when the source is replaced and released while it is copied
 
 
-class SpanBody(Body):
+class SpanBody:
     """A body made of an object's pieces, for bytes that must be read to be hashed again."""
 
     def __init__(self, pieces: Pieces, length: int) -> None:
         self.length = length
+        self._source = pieces
         self._pieces: Iterator[Piece] = iter(pieces)
         self._rest = memoryview(b"")
 
@@ -44,6 +45,9 @@ class SpanBody(Body):
             self._rest = self._rest[step:]
             done += step
         return done
+
+    def close(self) -> None:
+        self._source.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +116,9 @@ class Copying:
             return self._objects.commit(intake, replace(version, ref_id=intake.ref_id), wanted.check)
 
     def _read_through(self, call: Call, source: Version, version: Version, wanted: CopyRequest) -> Version:
-        body = self.body(ObjectRead(source, 0, source.size, partial=False))
-        with self._blobs.take_in(call, body, {"MD5", wanted.algorithm}) as intake:
+        read = ObjectRead(source, 0, source.size, partial=False)
+        algorithms = {"MD5", wanted.algorithm}
+        with closing(self.body(read)) as body, self._blobs.take_in(call, body, algorithms) as intake:
             version = replace(
                 version,
                 ref_id=intake.ref_id,
@@ -123,7 +128,7 @@ class Copying:
             return self._objects.commit(intake, version, wanted.check)
 
     def body(self, read: ObjectRead) -> SpanBody:
-        """The selected bytes as a body, to be taken in anew (a part made from a span of an object)."""
+        """The selected bytes as a body, to be taken in anew (a part made from a span of an object) and closed then."""
         return SpanBody(self._reading.pieces(read.version, None, read.start, read.length, spans=False), read.length)
 
 

@@ -14,9 +14,18 @@ from app.core.ids import id_time_ms
 from app.core.types import BlobId, ChunkId, RefId
 from app.ports.chunks import BlobName, ChunkStore, ChunkStoreStats
 from app.ports.metadata import BlobClaim, GcCounts, MetadataStore
+from app.ports.reads import ReadBoard
 from app.services.call import Sources
 
 LEASE = "gc"
+
+
+@dataclass(frozen=True, slots=True)
+class GcSettings:
+    """`holder` names this process in the lease; `grace_ms` is how long an unreferenced blob stays."""
+
+    holder: str
+    grace_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +62,34 @@ class _Scrub:
 
 
 class Gc:
-    """The sweeper. `holder` names this process in the lease; `grace_ms` is how long an unreferenced blob stays."""
+    """The sweeper. `reads` tells how far back a read still under way may want a released blob."""
 
-    def __init__(self, store: MetadataStore, chunks: ChunkStore, sources: Sources, holder: str, grace_ms: int) -> None:
+    def __init__(
+        self, store: MetadataStore, chunks: ChunkStore, reads: ReadBoard, sources: Sources, settings: GcSettings
+    ) -> None:
         self._store = store
         self._chunks = chunks
+        self._reads = reads
         self._sources = sources
-        self._holder = holder
-        self._grace_ms = grace_ms
+        self._holder = settings.holder
+        self._grace_ms = settings.grace_ms
         self._scrub = _Scrub()
         self._last = GcReport()
 
     def run(self, steps_max: int = 64, hurry: bool = False) -> GcReport:
         """One bounded run: at most `steps_max` steps of each sweep. `ran` is False when another process has the lease.
 
-        `hurry` removes queued blobs before their grace is over; safety rests on readers' leases, not on the grace.
+        `hurry` removes queued blobs before their grace is over; no read under way loses a blob by it.
         """
         begun = monotonic()
         now_ms = self._sources.now_ms()
         if not self._store.lease_take(LEASE, self._holder, now_ms, ttl_ms=60_000):
             return GcReport()
-        grace_ms = 0 if hurry else self._grace_ms
         rows = limits.SWEEP_ROWS
         report = GcReport(
             ran=True,
             intents_expired=_until_done(steps_max, lambda: self._store.intents_expire_step(now_ms, rows)),
-            references_released=_until_done(steps_max, lambda: self._store.outbox_step(now_ms, grace_ms, rows)),
+            references_released=_until_done(steps_max, lambda: self._store.outbox_step(now_ms, self._grace_ms, rows)),
         )
         report = self._scrub_step(report, now_ms)
         report = self._remove_blobs(report, steps_max, hurry)
@@ -94,11 +105,11 @@ class Gc:
         return GcStatus(self._store.gc_counts(), self._last, self._chunks.stats())
 
     def _remove_blobs(self, report: GcReport, steps_max: int, hurry: bool) -> GcReport:
-        now_ms = self._sources.now_ms() + (self._grace_ms if hurry else 0)
+        due_ms = self._due_ms(hurry)
         removed = in_use = 0
         seen: set[BlobId] = set()
         for _ in range(steps_max):
-            due = [blob for blob in self._store.blobs_due(now_ms, limits.SWEEP_ROWS + len(seen)) if blob not in seen]
+            due = [blob for blob in self._store.blobs_due(due_ms, limits.SWEEP_ROWS + len(seen)) if blob not in seen]
             if not due:
                 break
             gone = [blob for blob in due if self._chunks.delete(blob)]
@@ -109,6 +120,13 @@ class Gc:
             in_use += len(kept)
             seen |= kept
         return replace(report, blobs_removed=removed, blobs_in_use=in_use)
+
+    def _due_ms(self, hurry: bool) -> int:
+        """Blobs queued to go before this may go now. A blob released at T is queued for T + grace, and a read that began
+        before T may still want it."""
+        now_ms = self._sources.now_ms()
+        released_before = min(self._reads.oldest_ms(), now_ms - limits.READ_BOARD_LAG_MS)
+        return min(now_ms + (self._grace_ms if hurry else 0), released_before + self._grace_ms)
 
     def _scrub_step(self, report: GcReport, now_ms: int) -> GcReport:
         """A few pages of the slow walks: blobs no row knows, references whose attempt is dead."""

@@ -5,6 +5,7 @@ SQL. The rules on parts (order, sizes, ETags, checksums) are core/s3/multipart's
 """
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from app.core import integrity as integrity_rules
@@ -114,8 +115,9 @@ class Multipart:
         read = self._objects.head(call, source, selection)
         if read.length > limits.PART_BYTES_MAX:
             raise S3Error("InvalidRequest", "The specified copy source is larger than the maximum allowable size.")
-        incoming = Incoming(self._copying.body(read), integrity_rules.NOTHING)
-        return self.upload_part(call, target, number, incoming), read.version
+        with closing(self._copying.body(read)) as body:
+            part = self.upload_part(call, target, number, Incoming(body, integrity_rules.NOTHING))
+        return part, read.version
 
     def complete(
         self,

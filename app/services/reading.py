@@ -4,7 +4,7 @@ Knows how parts, contents and chunks add up to a version. Must not know wires, c
 hand before anything is answered, so a lost chunk is an error and never a torn answer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ from app.core.errors import Corrupt, Missing, Unavailable
 from app.core.types import ChunkEntry, ContentPage, Part, Piece, RefId, Version
 from app.ports.chunks import ChunkReader, ChunkStore
 from app.ports.metadata import MetadataStore
+from app.services.call import Sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,9 @@ class Pieces:
     A piece is valid until the next is asked for. Raises Missing, Corrupt or Unavailable where a chunk cannot be read.
     """
 
-    def __init__(self, pieces: Iterator[Piece]) -> None:
+    def __init__(self, pieces: Iterator[Piece], ended: Callable[[], object] = bool) -> None:
         self._pieces = pieces
+        self._ended = ended
         self._first: Piece | None = next(pieces, None)
 
     def __iter__(self) -> Iterator[Piece]:
@@ -46,14 +48,31 @@ class Pieces:
         close = getattr(self._pieces, "close", None)
         if close is not None:
             close()
+        self._ended()
 
 
 class Reading:
-    """Reads spans of versions. One per worker process."""
+    """Reads spans of versions. One per worker process.
 
-    def __init__(self, store: MetadataStore, chunks: ChunkStore) -> None:
+    A long read opens its chunks one after the other, so the lease on the chunk in hand does not protect the rest when
+    the version is replaced meanwhile. `oldest_ms` does: garbage collection keeps every blob released after it.
+    """
+
+    def __init__(self, store: MetadataStore, chunks: ChunkStore, sources: Sources) -> None:
         self._store = store
         self._chunks = chunks
+        self._sources = sources
+        self._under_way: dict[int, int] = {}  # read -> when it began; insertion order is time order
+        self._reads = 0
+
+    def oldest_ms(self) -> int | None:
+        """When the oldest read still under way here began; None when there is none."""
+        return next(iter(self._under_way.values()), None)
+
+    def _begin(self) -> int:
+        self._reads += 1
+        self._under_way[self._reads] = self._sources.now_ms()
+        return self._reads
 
     def pieces(self, version: Version, page: ContentPage | None, start: int, length: int, spans: bool = True) -> Pieces:
         """Bytes [start, start + length) of `version`; `page` is page 0 of its content when the caller has it already.
@@ -63,7 +82,13 @@ class Reading:
         """
         if page is not None and page.inline is not None:
             return Pieces(iter((memoryview(page.inline)[start : start + length],) if length else ()))
-        return Pieces(self._ahead(self._slices(version, page, start, start + length), spans))
+        read = self._begin()
+        try:
+            slices = self._slices(version, page, start, start + length)
+            return Pieces(self._ahead(slices, spans), lambda: self._under_way.pop(read, None))
+        except BaseException:
+            del self._under_way[read]
+            raise
 
     def contents(self, version: Version) -> Iterator[ChunkEntry | bytes]:
         """All that a version is made of, in order: whole chunks, and the bytes of inline parts."""
