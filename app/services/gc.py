@@ -122,8 +122,10 @@ class Gc:
         return replace(report, blobs_removed=removed, blobs_in_use=in_use)
 
     def _due_ms(self, hurry: bool) -> int:
-        """Blobs queued to go before this may go now. A blob released at T is queued for T + grace, and a read that began
-        before T may still want it."""
+        """Blobs queued to go before this may go now.
+
+        A blob released at T is queued for T + grace, and a read that began before T may still want it.
+        """
         now_ms = self._sources.now_ms()
         released_before = min(self._reads.oldest_ms(), now_ms - limits.READ_BOARD_LAG_MS)
         return min(now_ms + (self._grace_ms if hurry else 0), released_before + self._grace_ms)
