@@ -1,0 +1,61 @@
+"""Requests that never reach the application, and the document they are answered with.
+
+Knows statuses of HTTP and the shape of an S3 error; must not know sockets or the parser.
+"""
+
+from typing import Final
+from xml.sax.saxutils import escape
+
+REASONS: Final = {
+    400: "Bad Request",
+    408: "Request Timeout",
+    414: "URI Too Long",
+    417: "Expectation Failed",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    505: "HTTP Version Not Supported",
+}
+
+CODES: Final = {
+    400: "BadRequest",
+    408: "RequestTimeout",
+    414: "InvalidURI",
+    417: "ExpectationFailed",
+    431: "RequestHeaderSectionTooLarge",
+    500: "InternalError",
+    501: "NotImplemented",
+    505: "HttpVersionNotSupported",
+}
+
+
+class Refusal(Exception):
+    """The bytes on the wire are no request to serve. Answered with `status`, then the connection closes.
+
+    `message` goes to the client and to the log; it never quotes what the client sent.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+def render(status: int, code: str, message: str, request_id: str, *, with_body: bool = True) -> bytes:
+    """A whole answer, head and `<Error>` document, which announces the end of the connection.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+    """
+    document = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+        f"<RequestId>{request_id}</RequestId></Error>"
+    ).encode()
+    head = (
+        f"HTTP/1.1 {status} {REASONS.get(status, 'Error')}\r\n"
+        "Content-Type: application/xml\r\n"
+        f"Content-Length: {len(document)}\r\n"
+        f"x-amz-request-id: {request_id}\r\n"
+        "Connection: close\r\n\r\n"
+    ).encode("ascii")
+    return head + document if with_body else head
