@@ -1,0 +1,117 @@
+"""What dead writers left: unsealed segments and unfinished merges, brought to a state that needs no thought.
+
+Knows how to end other processes' work. Must not know when to: recovery.py does it at start, reclaim.py any time.
+Native threads only. Raises OSError, StoreError.
+"""
+
+import os
+from contextlib import suppress
+
+from app.adapters.chunks import disk, erase, record, scan
+from app.adapters.chunks.disk import Device
+from app.adapters.chunks.index import Entry, Index, Place
+from app.adapters.chunks.record import Head, SegmentHead
+from app.adapters.chunks.scan import Contents, Damage
+from app.adapters.chunks.segment import read_end, read_head, seal_file
+
+
+def adopt(device: Device, index: Index, segment_id: int) -> Contents | None:
+    """Seal a segment whose writer is gone and publish what it holds; None when there is nothing to do yet.
+
+    Records nobody was told of are published as well: they are whole, and the sweep of orphans finds them by name.
+    Torn ones are killed. What follows the last record is cut off.
+    """
+    try:
+        fd = os.open(device.path(segment_id), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        if not disk.own_file(fd):
+            return None
+        head = read_head(fd)
+        if head is None:
+            return _headless(device, fd, segment_id)
+        if read_end(fd, head) is not None or not disk.own_byte(fd, erase.GATE):
+            return None
+        contents = scan.open_contents(fd, head)
+        erase.kill(fd, head, [_placed(head, found) for found in contents.torn])
+        seal_file(fd, head, contents.end)
+        publish(device, index, fd, head, contents)
+        return contents
+    finally:
+        os.close(fd)
+
+
+def publish(device: Device, index: Index, fd: int, head: SegmentHead, contents: Contents) -> None:
+    """Enter live records into the index. One whose blob lies elsewhere already is killed: either copy would do."""
+    entries = [Entry(found.name, Place(head.segment_id, offset, found.length)) for offset, found in contents.live]
+    refused = index.add(entries)
+    if refused:
+        erase.kill(fd, head, [(entry.name.blob_id, entry.place) for entry in refused])
+        device.sync(fd)
+        gone = {entry.place.offset for entry in refused}
+        contents.live = [found for found in contents.live if found[0] not in gone]
+
+
+def finish_merge(device: Device, index: Index, segment_id: int) -> bool:
+    """End a merge whose process is gone: carried out if the index was switched already, otherwise undone.
+
+    The switch was one transaction, and nothing dies in a merged segment before its commit, so any one of its records
+    tells. False when the merge is still under way.
+    """
+    path = device.path(segment_id, disk.UNFINISHED)
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        if not disk.own_file(fd):
+            return False
+        head = read_head(fd)
+        if head is not None and _switched(index, fd, head):
+            commit_merge(device, head)
+        else:
+            os.unlink(path)
+    finally:
+        os.close(fd)
+    return True
+
+
+def commit_merge(device: Device, head: SegmentHead) -> None:
+    """Give a merged segment its final name, durably, then remove what it replaces.
+
+    The caller owns the segment and its bytes are durable. From the name on, a recovery ignores the sources.
+    """
+    os.rename(device.path(head.segment_id, disk.UNFINISHED), device.path(head.segment_id))
+    disk.sync_directory(device.segments)
+    drop_replaced(device, head)
+
+
+def drop_replaced(device: Device, head: SegmentHead) -> None:
+    """Remove the segments a committed one replaces. Their open readers keep reading."""
+    for source in head.replaces:
+        with suppress(FileNotFoundError):
+            os.unlink(device.path(source))
+    disk.sync_directory(device.segments)
+
+
+def _headless(device: Device, fd: int, segment_id: int) -> Contents | None:
+    """A segment without a first page: made in the moment of a crash when empty, damaged otherwise (and left alone)."""
+    size = os.fstat(fd).st_size
+    if size <= record.PAGE and not any(os.pread(fd, record.PAGE, 0)):
+        os.unlink(device.path(segment_id))
+        return None
+    return Contents(damage=[Damage(segment_id, 0, size)], end=size)
+
+
+def _switched(index: Index, fd: int, head: SegmentHead) -> bool:
+    for found in scan.walk(fd, head, os.fstat(fd).st_size):
+        if not isinstance(found, Damage):
+            offset, first = found
+            return index.get(first.name.blob_id) == Place(head.segment_id, offset, first.length)
+    return False
+
+
+def _placed(head: SegmentHead, found: tuple[int, Head]) -> tuple[bytes, Place]:
+    offset, torn = found
+    return torn.name.blob_id, Place(head.segment_id, offset, torn.length)

@@ -1,0 +1,94 @@
+"""Merging: the live records of sparse segments copied into one new segment that replaces them.
+
+Knows the order that makes a merge safe at every point. Must not know when to merge. Native threads only.
+
+1. The sources' gates are owned: nothing dies in them meanwhile. Reading goes on.
+2. The copy is written under an unfinished name and synced. Before this, a crash leaves rubbish and whole sources.
+3. One index transaction leads readers to the copy. A kill from here on is finished by the next upkeep; another boot
+   drops the copy instead, for the sources are still whole: nothing may die in the copy before its commit.
+4. The copy gets its name: the commit. From here on a recovery ignores the sources its head names.
+5. The sources are removed. Their readers keep their descriptors; what nobody reads is punched at once.
+"""
+
+import os
+from collections.abc import Iterator
+
+from app.adapters.chunks import adopt, disk, erase, record, scan
+from app.adapters.chunks.disk import Device
+from app.adapters.chunks.index import Entry, Index, Place
+from app.adapters.chunks.record import PAGE, Head, SegmentHead
+from app.adapters.chunks.segment import OpenSegment, head_page, padding
+from app.core.errors import Corrupt, Unavailable
+
+Move = tuple[Entry, Place]
+
+
+def merge(device: Device, index: Index, sources: list[SegmentHead]) -> None:
+    """Replace sealed segments by one that holds their live records. Raises Corrupt, Full, Unavailable, OSError."""
+    fds: dict[int, int] = {}
+    try:
+        for source in sources:
+            fds[source.segment_id] = os.open(device.path(source.segment_id), os.O_RDWR | os.O_CLOEXEC)
+            if not disk.own_byte(fds[source.segment_id], erase.GATE):
+                raise Unavailable("a blob of the segment is being deleted")
+        copy = OpenSegment(device, tuple(source.segment_id for source in sources), disk.UNFINISHED)
+        try:
+            moves = _copy(index, sources, fds, copy)
+            disk.own_byte(copy.fd, erase.GATE)
+            index.move(moves)
+        except BaseException:
+            copy.discard()
+            raise
+        try:
+            adopt.commit_merge(device, copy.head)
+        finally:
+            copy.close()
+        for _, old in moves:
+            if disk.own_byte(fds[old.segment_id], old.offset):
+                erase.give_back(fds[old.segment_id], [old])
+    finally:
+        for fd in fds.values():
+            os.close(fd)
+
+
+def _copy(index: Index, sources: list[SegmentHead], fds: dict[int, int], copy: OpenSegment) -> list[Move]:
+    """Write every live record of the sources into the copy, durably sealed but still owned."""
+    moves: list[Move] = []
+    copy.batch = 1
+    counts = index.counts()
+    for source in sources:
+        fd = fds[source.segment_id]
+        before = len(moves)
+        for offset, head in _live(index, source, fd):
+            moves.append(_copy_record(copy, fd, offset, head, source))
+        if len(moves) - before != counts[source.segment_id].blobs:
+            raise Corrupt(f"segment {source.segment_id:016x} lacks records the index knows")
+    os.ftruncate(copy.fd, copy.end)
+    disk.write_all(copy.fd, [record.encode_end(copy.head, copy.end)], record.END_OFFSET)
+    os.fsync(copy.fd)
+    return moves
+
+
+def _live(index: Index, source: SegmentHead, fd: int) -> Iterator[tuple[int, Head]]:
+    for found in scan.walk(fd, source, os.fstat(fd).st_size):
+        if isinstance(found, scan.Damage):
+            continue
+        offset, head = found
+        if not head.dead and index.get(head.name.blob_id) == Place(source.segment_id, offset, head.length):
+            yield offset, head
+
+
+def _copy_record(copy: OpenSegment, fd: int, offset: int, head: Head, source: SegmentHead) -> Move:
+    page, data = os.pread(fd, PAGE, offset), os.pread(fd, head.length, offset + PAGE)
+    table = record.decode_table(head, page)
+    if table is None or len(data) < head.length or record.damaged_block(table, 0, memoryview(data)) is not None:
+        raise Corrupt(f"the record at {offset} in segment {source.segment_id:016x} is damaged")
+    copy.reserve(head.size)
+    fresh = Head(head.name, head.length, copy.batch, False, head.table_digest)
+    start = copy.end
+    first = head_page(record.encode_head(copy.head, start, fresh), table)
+    copy.append([first, data, padding(head.length)], head.size)
+    return (
+        Entry(head.name, Place(copy.head.segment_id, start, head.length)),
+        Place(source.segment_id, offset, head.length),
+    )
