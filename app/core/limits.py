@@ -49,6 +49,7 @@ AWS_FRAME_BYTES_MAX: Final = 64 * MIB  # one aws-chunked frame: verified increme
 
 # --- signatures (app/core/auth)
 SIGNING_KEYS_MAX: Final = 1_024  # derived keys kept: one per secret, day, region and service
+REGION_CHARS_MAX: Final = 64  # of a credential scope; the longest of AWS's are 14
 TIMESTAMPS_KEPT_MAX: Final = 256  # parsed request times kept: neighbours in time share the second
 AWS_FRAME_BYTES_MIN: Final = 8 * KIB  # every frame but the last (S3: InvalidChunkSizeError)
 AWS_READ_AHEAD_BYTES: Final = 24 * KIB  # an aws-chunked body up to this is read whole, then cut into frames

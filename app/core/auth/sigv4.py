@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from app.core.auth import canonical, payload, timestamps
 from app.core.errors import S3Error
-from app.core.limits import CLOCK_SKEW_SECONDS_MAX, PRESIGN_SECONDS_MAX
+from app.core.limits import CLOCK_SKEW_SECONDS_MAX, PRESIGN_SECONDS_MAX, REGION_CHARS_MAX
 
 _QUERY_PARAMETERS: Final = (
     "X-Amz-Algorithm",
@@ -270,7 +270,8 @@ def _malformed(presigned: bool, text: str, fields: Mapping[str, str] | None = No
 def _credential(text: str, parameter: str | None) -> tuple[str, Scope]:
     """The access key and scope of a credential. An access key may hold slashes, so it is cut from the right."""
     pieces = text.rsplit("/", 4)
-    if len(pieces) != 5 or not all(pieces):
+    # The region goes into the cache of signing keys, before the signature is known to hold: it must be short.
+    if len(pieces) != 5 or not all(pieces) or len(pieces[2]) > REGION_CHARS_MAX:
         expected = '"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request"'
         raise _malformed(parameter is not None, f"the Credential is mal-formed; expecting {expected}.")
     access_key, date, region, service, terminal = pieces

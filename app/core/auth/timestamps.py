@@ -21,11 +21,14 @@ def iso_extended(now_s: float) -> str:
     return datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-@lru_cache(maxsize=TIMESTAMPS_KEPT_MAX)
 def parse_iso(text: str) -> tuple[str, int] | None:
     """The timestamp and its seconds since the epoch, None unless `text` is yyyymmddThhmmssZ and a real moment."""
-    if not _ISO.fullmatch(text):
-        return None
+    # Only the 16 characters of a well-formed time reach the cache: its memory is not for clients to fill.
+    return _moment(text) if _ISO.fullmatch(text) else None
+
+
+@lru_cache(maxsize=TIMESTAMPS_KEPT_MAX)
+def _moment(text: str) -> tuple[str, int] | None:
     try:
         return text, int(datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp())
     except ValueError:
