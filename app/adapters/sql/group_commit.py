@@ -1,0 +1,156 @@
+"""Group commit: operations of many greenlets, one transaction, one fsync.
+
+Knows batches, the lock between processes and who runs where. Must not know tables.
+
+One greenlet leads. It takes the lock between processes (a native thread waits for it when it is held), runs the waiting
+operations in the hub's own thread, each in a savepoint, and hands COMMIT (the fsync) to the native thread. Statements
+run in the hub because a native thread that runs Python statements fights the hub for the interpreter at every one of
+them (docs/design/metadata.md has the figures).
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+import gevent
+from gevent.event import AsyncResult, Event
+
+from app.adapters.sql.sqlite import store_error
+from app.core.errors import StoreError, Unavailable
+from app.core.limits import COMMIT_BATCH_MAX, COMMIT_QUEUE_MAX
+from app.runtime.offload import Offload
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class _Ticket:
+    """One operation on its way through a batch."""
+
+    __slots__ = ("args", "done", "error", "operation", "result")
+
+    def __init__(self, operation: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.operation = operation
+        self.args = args
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.done: Any = AsyncResult()
+
+
+class GroupCommit:
+    """The one writer of a process. Used by greenlets of the thread that built it."""
+
+    def __init__(self, connection: sqlite3.Connection, lock_path: str, committed: Callable[[int], None]) -> None:
+        """`committed(operations)` is told after each batch that changed something."""
+        self._db = connection
+        self._lock_fd = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._committed = committed
+        self._native = Offload(1)
+        self._queue: deque[_Ticket] = deque()
+        self._wake = Event()
+        self._closing = False
+        self._leader = gevent.spawn(self._lead)
+
+    def run(self, operation: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`operation(connection, *args)` inside the next batch; returns or raises once that is durable.
+
+        An operation that raises is undone alone. Unavailable when the queue is full or the store is closing; Full and
+        Unavailable when the batch could not be made durable, and then nothing of it happened.
+        """
+        if self._closing:
+            raise Unavailable("the metadata store is closed")
+        if len(self._queue) >= COMMIT_QUEUE_MAX:
+            raise Unavailable("too many commits are waiting")
+        ticket = _Ticket(operation, args)
+        self._queue.append(ticket)
+        self._wake.set()
+        ticket.done.get()
+        if ticket.error is not None:
+            raise ticket.error
+        return cast("T", ticket.result)
+
+    def close(self) -> None:
+        """Commit what waits, then end."""
+        if self._closing:
+            return
+        self._closing = True
+        self._wake.set()
+        self._leader.join()
+        self._native.close()
+        self._db.close()
+        os.close(self._lock_fd)
+
+    def _lead(self) -> None:
+        while self._queue or not self._closing:
+            if self._queue:
+                self._batch()
+            else:
+                self._wake.clear()
+                self._wake.wait()
+
+    def _batch(self) -> None:
+        """One transaction. Tickets are taken after the lock, so that those who came meanwhile ride along."""
+        self._lock()
+        tickets = [self._queue.popleft() for _ in range(min(len(self._queue), COMMIT_BATCH_MAX))]
+        changes = self._db.total_changes
+        try:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                for ticket in tickets:
+                    self._apply(ticket)
+                changed = self._db.total_changes != changes
+                if changed:
+                    self._native.call(self._commit)
+                else:
+                    self._commit()
+            except sqlite3.Error as error:
+                self._fail(tickets, error)
+                changed = False
+        finally:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+        for ticket in tickets:
+            ticket.done.set(None)
+        if changed:
+            self._committed(len(tickets))
+
+    def _lock(self) -> None:
+        """The lock between processes; SQLite's own would be polled, with seconds of tail latency."""
+        try:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._native.call(fcntl.flock, self._lock_fd, fcntl.LOCK_EX)
+
+    def _apply(self, ticket: _Ticket) -> None:
+        """Run one operation; what it raises is its caller's, unless SQLite gave the whole transaction up."""
+        db = self._db
+        db.execute("SAVEPOINT operation")
+        try:
+            ticket.result = ticket.operation(db, *ticket.args)
+        except Exception as error:  # the border between greenlets: whatever it is goes to the caller
+            if not db.in_transaction and isinstance(error, sqlite3.Error):
+                raise
+            ticket.error = store_error(error) if isinstance(error, sqlite3.Error) else error
+            db.execute("ROLLBACK TO operation")
+        db.execute("RELEASE operation")
+
+    def _commit(self) -> None:
+        self._db.execute("COMMIT")
+
+    def _fail(self, tickets: list[_Ticket], error: sqlite3.Error) -> None:
+        """Nothing of the batch happened: every caller hears why, also those whose own operation had refused."""
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+        for ticket in tickets:
+            ticket.error = _outcome(error)
+
+
+def _outcome(error: sqlite3.Error) -> BaseException:
+    """A fresh exception per caller: greenlets must not share one traceback."""
+    try:
+        outcome: StoreError = store_error(error)
+    except sqlite3.Error as bug:
+        return bug
+    return outcome

@@ -1,0 +1,164 @@
+"""The MetadataStore on SQLite: which operation runs where.
+
+Writes go through group commit, reads run inline on one connection of the process. Must not know statements (the
+modules beside it) nor transactions (group_commit).
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Concatenate, ParamSpec, TypeVar
+
+from app.adapters.sql import buckets, references, sweeps, uploads, versions
+from app.adapters.sql.checkpoint import Checkpointer
+from app.adapters.sql.group_commit import GroupCommit
+from app.adapters.sql.sqlite import connect, store_error
+from app.core.errors import Conflict, Unavailable
+from app.core.types import BlobId, Bucket, BucketId, ChunkId, ContentPage, Part, RefId, Upload, Version
+from app.ports.metadata import BlobClaim, Check, Commit, Completion, GcCounts, PartCommit, ReferencedBlob
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SqliteStore:
+    """See app/ports/metadata.py for every promise. Built after the fork, on a migrated database; used by greenlets of
+    the thread that built it (a process without greenlets is one greenlet)."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        path = os.fspath(path)
+        commit_lock = f"{path}.commit"
+        self._reader: sqlite3.Connection | None = connect(path, reader=True)
+        self._checkpointer = Checkpointer(path, commit_lock)
+        self._writer = GroupCommit(connect(path), commit_lock, self._checkpointer.committed)
+
+    # --- buckets
+    def bucket_create(self, bucket: Bucket) -> None:
+        self._writer.run(buckets.create, bucket)
+
+    def bucket_get(self, name: str) -> Bucket:
+        return self._read(buckets.get, name)
+
+    def bucket_delete(self, bucket_id: BucketId) -> None:
+        self._writer.run(buckets.delete, bucket_id)
+
+    def buckets_scan(self, owner: str, prefix: str, after: str, limit: int) -> list[Bucket]:
+        return self._read(buckets.scan, owner, prefix, after, limit)
+
+    # --- versions
+    def current(self, bucket_id: BucketId, key: bytes) -> Version:
+        return self._read(versions.current, bucket_id, key)
+
+    def current_with_content(self, bucket_id: BucketId, key: bytes) -> tuple[Version, ContentPage | None]:
+        return self._read(versions.current_with_content, bucket_id, key)
+
+    def currents_scan(
+        self, bucket_id: BucketId, start: bytes, inclusive: bool, stop: bytes | None, limit: int
+    ) -> list[Version]:
+        return self._read(versions.scan, bucket_id, start, inclusive, stop, limit)
+
+    def content_page(self, ref_id: RefId, page: int) -> ContentPage:
+        return self._read(versions.content_page, ref_id, page)
+
+    def commit(self, commit: Commit) -> Version:
+        return self._writer.run(versions.commit, commit)
+
+    def delete_current(self, bucket_id: BucketId, key: bytes, check: Check | None = None) -> Version | None:
+        return self._writer.run(versions.delete_current, bucket_id, key, check)
+
+    # --- multipart uploads
+    def upload_create(self, upload: Upload) -> None:
+        self._writer.run(uploads.create, upload)
+
+    def upload_get(self, upload_id: RefId) -> Upload:
+        return self._read(uploads.get, upload_id)
+
+    def uploads_scan(
+        self, bucket_id: BucketId, start: bytes, after_upload: RefId, stop: bytes | None, limit: int
+    ) -> list[Upload]:
+        return self._read(uploads.scan, bucket_id, start, after_upload, stop, limit)
+
+    def part_commit(self, commit: PartCommit) -> None:
+        self._writer.run(uploads.part_commit, commit)
+
+    def parts_scan(self, upload_id: RefId, after_number: int, limit: int) -> list[Part]:
+        return self._read(uploads.parts_scan, upload_id, after_number, limit)
+
+    def part_at(self, upload_id: RefId, offset: int) -> Part:
+        return self._read(uploads.part_at, upload_id, offset)
+
+    def complete_upload(self, completion: Completion) -> Version:
+        return self._writer.run(uploads.complete, completion)
+
+    def upload_abort(self, upload_id: RefId) -> None:
+        self._writer.run(uploads.abort, upload_id)
+
+    # --- attempts and chunk references
+    def chunks_live(self, chunk_ids: Sequence[ChunkId]) -> dict[ChunkId, BlobId]:
+        return self._read(references.live_blobs, chunk_ids)
+
+    def intent_open(self, ref_id: RefId, expires_ms: int) -> None:
+        self._writer.run(references.intent_open, ref_id, expires_ms)
+
+    def intent_abort(self, ref_id: RefId) -> None:
+        self._writer.run(references.intent_abort, ref_id)
+
+    def pin(self, ref_id: RefId, chunk_ids: Sequence[ChunkId]) -> dict[ChunkId, BlobId]:
+        return self._writer.run(references.pin, ref_id, chunk_ids)
+
+    def publish(self, ref_id: RefId, blobs: Sequence[tuple[ChunkId, BlobId, int]]) -> dict[ChunkId, BlobId]:
+        winners, whole = self._writer.run(references.publish, ref_id, blobs)
+        if not whole:  # raised only now, since queueing the lost blobs had to be committed
+            raise Conflict("the attempt's reference is gone")
+        return winners
+
+    # --- sweeps
+    def outbox_step(self, now_ms: int, grace_ms: int, limit: int) -> int:
+        return self._writer.run(sweeps.outbox_step, now_ms, grace_ms, limit)
+
+    def intents_expire_step(self, now_ms: int, limit: int) -> int:
+        return self._writer.run(sweeps.intents_expire_step, now_ms, limit)
+
+    def blobs_due(self, now_ms: int, limit: int) -> list[BlobId]:
+        return self._read(sweeps.blobs_due, now_ms, limit)
+
+    def blobs_removed(self, blob_ids: Sequence[BlobId]) -> None:
+        self._writer.run(sweeps.blobs_removed, blob_ids)
+
+    def blobs_queue_orphans(self, claims: Sequence[BlobClaim], not_before_ms: int) -> int:
+        return self._writer.run(sweeps.blobs_queue_orphans, claims, not_before_ms)
+
+    def references_scrub_step(
+        self, after: tuple[ChunkId, RefId] | None, limit: int
+    ) -> tuple[int, tuple[ChunkId, RefId] | None]:
+        return self._writer.run(sweeps.references_scrub_step, after, limit)
+
+    def gc_counts(self) -> GcCounts:
+        return self._read(sweeps.gc_counts)
+
+    # --- consistency check
+    def versions_walk(self, after: tuple[BucketId, bytes, int] | None, limit: int) -> list[Version]:
+        return self._read(versions.walk, after, limit)
+
+    def chunks_walk(self, after: ChunkId, limit: int) -> list[ReferencedBlob]:
+        return self._read(sweeps.chunks_walk, after, limit)
+
+    # --- leases
+    def lease_take(self, name: str, holder: str, now_ms: int, ttl_ms: int) -> bool:
+        return self._writer.run(buckets.lease_take, name, holder, now_ms, ttl_ms)
+
+    def close(self) -> None:
+        """The last connection to close checkpoints the log and removes it."""
+        self._writer.close()
+        if self._reader is not None:
+            self._checkpointer.close()
+            self._reader.close()
+            self._reader = None
+
+    def _read(self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self._reader is None:
+            raise Unavailable("the metadata store is closed")
+        try:
+            return query(self._reader, *args, **kwargs)
+        except sqlite3.Error as error:
+            raise store_error(error) from error

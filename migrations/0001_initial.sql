@@ -1,0 +1,148 @@
+-- The schema of the first release. Two families that never join: the object family (namespace, versions, contents,
+-- uploads, attempts) and the chunk family (chunks, their references, blobs waiting for removal).
+-- Sharding: bucket, obj_head, obj_version and upload are keyed by bucket id; what is keyed by an attempt's or upload's
+-- id instead carries `shard`, 0 in one database. Keys are BLOBs: binary order is S3's order.
+-- dialect: sqlite
+
+CREATE TABLE bucket (
+    bucket_id BLOB NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    owner TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    region TEXT NOT NULL,
+    versioning TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE INDEX bucket_by_owner ON bucket (owner, name);
+
+-- One row: the last `seq` given to a version. It is read and written inside the commit, so seq is commit order.
+CREATE TABLE sequence (
+    shard INTEGER NOT NULL PRIMARY KEY,
+    last INTEGER NOT NULL
+);
+
+INSERT INTO sequence (shard, last) VALUES (0, 0);
+
+-- Current live versions only: everything GET, HEAD and ListObjects ask for.
+CREATE TABLE obj_head (
+    bucket_id BLOB NOT NULL,
+    key BLOB NOT NULL,
+    version_id BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    ref_id BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    etag TEXT NOT NULL,
+    modified_ms INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    storage_class TEXT NOT NULL,
+    checksum TEXT,
+    part_count INTEGER NOT NULL,
+    attributes TEXT,
+    PRIMARY KEY (bucket_id, key)
+) WITHOUT ROWID;
+
+-- Every version, newest first within its key: seq_down is 2^63 - 1 - seq.
+CREATE TABLE obj_version (
+    bucket_id BLOB NOT NULL,
+    key BLOB NOT NULL,
+    seq_down INTEGER NOT NULL,
+    version_id BLOB NOT NULL,
+    ref_id BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    etag TEXT NOT NULL,
+    modified_ms INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    storage_class TEXT NOT NULL,
+    checksum TEXT,
+    part_count INTEGER NOT NULL,
+    attributes TEXT,
+    delete_marker INTEGER NOT NULL,
+    PRIMARY KEY (bucket_id, key, seq_down)
+) WITHOUT ROWID;
+
+-- Page 0 holds the inline bytes or the first packed chunk entries (chunk id 32 | blob id 16 | length 4, big endian).
+CREATE TABLE content (
+    ref_id BLOB NOT NULL,
+    page INTEGER NOT NULL,
+    shard INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    more INTEGER NOT NULL,
+    inline BLOB,
+    entries BLOB,
+    PRIMARY KEY (ref_id, page)
+) WITHOUT ROWID;
+
+CREATE TABLE upload (
+    bucket_id BLOB NOT NULL,
+    key BLOB NOT NULL,
+    upload_id BLOB NOT NULL UNIQUE,
+    owner TEXT NOT NULL,
+    initiated_ms INTEGER NOT NULL,
+    storage_class TEXT NOT NULL,
+    attributes TEXT,
+    checksum_algorithm TEXT NOT NULL,
+    checksum_kind TEXT NOT NULL,
+    PRIMARY KEY (bucket_id, key, upload_id)
+) WITHOUT ROWID;
+
+-- Parts of uploads in progress (start is NULL) and of the versions made of them (start is set on completion).
+CREATE TABLE part (
+    upload_id BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    shard INTEGER NOT NULL,
+    ref_id BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    etag TEXT NOT NULL,
+    modified_ms INTEGER NOT NULL,
+    checksum TEXT,
+    start INTEGER,
+    PRIMARY KEY (upload_id, number)
+) WITHOUT ROWID;
+
+CREATE INDEX part_by_start ON part (upload_id, start) WHERE start IS NOT NULL;
+
+-- state: 'O' open, 'A' aborted (kept until its references are released).
+CREATE TABLE intent (
+    ref_id BLOB NOT NULL PRIMARY KEY,
+    shard INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    expires_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE INDEX intent_by_expiry ON intent (state, expires_ms);
+
+-- kind: 'C' a content (one attempt), 'P' all parts of an upload.
+CREATE TABLE release_outbox (
+    ref_id BLOB NOT NULL PRIMARY KEY,
+    shard INTEGER NOT NULL,
+    kind TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- state: 'W' wanted (pinned, nothing published), 'L' live in blob_id. length: plaintext bytes.
+CREATE TABLE chunk (
+    chunk_id BLOB NOT NULL PRIMARY KEY,
+    state TEXT NOT NULL,
+    blob_id BLOB,
+    length INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE chunk_ref (
+    chunk_id BLOB NOT NULL,
+    ref_id BLOB NOT NULL,
+    PRIMARY KEY (chunk_id, ref_id)
+) WITHOUT ROWID;
+
+CREATE INDEX chunk_ref_by_ref ON chunk_ref (ref_id);
+
+CREATE TABLE blob_gc (
+    blob_id BLOB NOT NULL PRIMARY KEY,
+    not_before_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE INDEX blob_gc_by_time ON blob_gc (not_before_ms);
+
+CREATE TABLE lease (
+    name TEXT NOT NULL PRIMARY KEY,
+    holder TEXT NOT NULL,
+    expires_ms INTEGER NOT NULL
+) WITHOUT ROWID;
