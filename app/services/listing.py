@@ -3,37 +3,11 @@
 Knows which rows a listing is made of; the fold and the skip-scan are core/s3/listing's. Must not know wires or SQL.
 """
 
-from dataclasses import dataclass
-from typing import Generic, TypeVar
-
-from app.core.s3.listing import list_page
+from app.core.s3.listing import Page, Query, list_page
 from app.core.types import BucketId, RefId, Upload, Version
 from app.ports.metadata import MetadataStore
 from app.services.buckets import Buckets
 from app.services.call import Call
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class ListRequest:
-    """A page as asked. `after`: go on after this key, or after everything under it when it is a common prefix (b"" from
-    the start). `limit`: 0..1000 keys and common prefixes together."""
-
-    prefix: bytes = b""
-    delimiter: bytes = b""
-    after: bytes = b""
-    limit: int = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Listed(Generic[T]):
-    """`last` is what to hand in as `after` for the next page: the last key or common prefix of this one."""
-
-    items: list[T]
-    prefixes: list[bytes]
-    truncated: bool
-    last: bytes
 
 
 class Listing:
@@ -43,7 +17,7 @@ class Listing:
         self._store = store
         self._buckets = buckets
 
-    def objects(self, call: Call, bucket: str, expected_owner: str, request: ListRequest) -> Listed[Version]:
+    def objects(self, call: Call, bucket: str, expected_owner: str, query: Query) -> Page[Version]:
         """Current versions by key in binary order; `attributes` of the rows may be empty but for storage_class."""
         bucket_id = self._buckets.find(call, bucket, expected_owner).bucket_id
 
@@ -51,19 +25,17 @@ class Listing:
             return self._store.currents_scan(bucket_id, start, inclusive, stop, limit)
 
         with call.stages.timed("list"):
-            page = list_page(scan, request.prefix, request.delimiter, request.after, request.limit)
-        return Listed(page.items, page.common_prefixes, page.is_truncated, page.next_marker)
+            return list_page(scan, query)
 
     def uploads(
-        self, call: Call, bucket: str, expected_owner: str, request: ListRequest, after_upload: RefId | None = None
-    ) -> Listed[Upload]:
-        """Uploads in progress by (key, upload id). `after_upload` goes on inside the key `request.after`; without it the
+        self, call: Call, bucket: str, expected_owner: str, query: Query, after_upload: RefId | None = None
+    ) -> Page[Upload]:
+        """Uploads in progress by (key, upload id). `after_upload` goes on inside the key `query.after`; without it the
         page begins after that key."""
         scan = _UploadScan(self._store, self._buckets.find(call, bucket, expected_owner).bucket_id)
         if after_upload is not None:
-            scan.resume(request.after, after_upload)
-        page = list_page(scan.rows, request.prefix, request.delimiter, request.after, request.limit)
-        return Listed(page.items, page.common_prefixes, page.is_truncated, page.next_marker)
+            scan.resume(query.after, after_upload)
+        return list_page(scan.rows, query)
 
 
 class _UploadScan:
