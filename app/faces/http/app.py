@@ -1,0 +1,206 @@
+"""The S3 door: a WSGI callable that authenticates, dispatches by operation, and turns every outcome into an answer.
+
+Knows the order of a request and the error edge. Must not know what operations do. Mounted as a Flask application's
+`wsgi_app` or served as it is: no routing stands between the worker and the handler table.
+
+Authentication comes before every other answer, so nothing about buckets or operations is told to strangers. This edge
+and the stream behind it are the only places that catch everything.
+"""
+
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Final
+
+from app.core.auth.sigv4 import SignedRequest
+from app.core.errors import Conflict, Full, S3Error, StoreError, Unavailable
+from app.core.s3 import operation as operations
+from app.core.s3.operation import Operation
+from app.core.s3.xml import error_document
+from app.core.types import FileSpan, Piece
+from app.faces.http import wire
+from app.faces.http.exchange import Exchange, Handler, Observe, Record, Report
+from app.faces.http.wire import Environ, Request, Response, StartResponse
+from app.services.access import Access
+from app.services.call import Call, Sources, Stages
+
+RETRY_AFTER_SECONDS: Final = "1"
+_UNKNOWN: Final = Operation("Unknown", "", b"", {})
+
+
+@dataclass(slots=True)
+class _Story:
+    """What becomes known of a request on its way, told to the observer at its end."""
+
+    request: Request
+    id_bytes: bytes
+    begun: float
+    operation: Operation = _UNKNOWN
+    access_key_id: str = ""
+    error: S3Error | None = None
+    stages: Stages = field(default_factory=Stages)
+
+    @property
+    def request_id(self) -> str:
+        return self.id_bytes[-8:].hex().upper()
+
+    @property
+    def host_id(self) -> str:
+        return b64encode(self.id_bytes).decode("ascii")
+
+
+class S3Door:
+    """One per worker process. `handlers` by operation name; `domains`: virtual-host suffixes, lower case.
+
+    `observe` is told each answered request once, when it is over; `report` each bug, with its request id.
+    """
+
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        access: Access,
+        sources: Sources,
+        observe: Observe,
+        report: Report,
+        domains: Sequence[str] = (),
+    ) -> None:
+        self._handlers = handlers
+        self._access = access
+        self._sources = sources
+        self._observe = observe
+        self._report = report
+        self._domains = tuple(domain.lower() for domain in domains)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[Piece]:
+        request = wire.read_request(environ)
+        story = _Story(request, self._sources.new_id(), perf_counter())
+        response = self._answer(story)
+        response.headers += (
+            ("x-amz-request-id", story.request_id),
+            ("x-amz-id-2", story.host_id),
+            ("Server", "ZapFS"),
+        )
+        wire.begin(response, start_response)
+        if response.close is None and isinstance(response.pieces, tuple):
+            self._tell(story, response.status, response.length if response.pieces else 0)
+            return response.pieces
+        return _Outgoing(self, story, response)
+
+    def _answer(self, story: _Story) -> Response:
+        try:
+            return self._handle(story)
+        except S3Error as error:
+            return self._refusal(story, error)
+        except StoreError as error:
+            return self._refusal(story, self._translated(story, error))
+        except Exception as error:  # noqa: BLE001 -- the edge: a bug becomes one traceback and a 500
+            self._report(story.request_id, error)
+            return self._refusal(story, S3Error("InternalError", reason=type(error).__name__))
+
+    def _handle(self, story: _Story) -> Response:
+        request = story.request
+        wrong: S3Error | None = None
+        try:
+            story.operation = operations.parse(request.method, request.target, request.headers, self._domains)
+        except S3Error as error:
+            wrong = error
+        now_ms = self._sources.now_ms()
+        path, _, query = request.target.partition("?")
+        identity = self._access.authenticate(SignedRequest(request.method, path, query, request.headers), now_ms)
+        story.access_key_id = identity.caller.access_key_id
+        if wrong is not None:
+            raise wrong
+        call = Call(identity.caller, story.request_id, now_ms, story.stages)
+        return self._handlers[story.operation.name](Exchange(request, story.operation, call, identity, self._access))
+
+    def _translated(self, story: _Story, error: StoreError) -> S3Error:
+        reason = f"{type(error).__name__}: {error}"
+        if isinstance(error, Unavailable):
+            return S3Error("SlowDown", reason=reason)
+        if isinstance(error, Conflict):
+            return S3Error("OperationAborted", reason=reason)
+        if isinstance(error, Full):
+            return S3Error("InsufficientStorage", reason=reason)
+        self._report(story.request_id, error)
+        return S3Error("InternalError", reason=reason)
+
+    def _refusal(self, story: _Story, error: S3Error) -> Response:
+        story.error = error
+        headers = list(error.headers.items())
+        if error.status == 304:
+            return Response(304, headers)
+        if error.status == 503:
+            headers.append(("Retry-After", RETRY_AFTER_SECONDS))
+        headers.append(("Content-Type", "application/xml"))
+        if story.request.method == "HEAD":
+            return Response(error.status, headers)
+        resource = story.request.target.partition("?")[0]
+        document = error_document(error, resource, story.request_id, story.host_id)
+        return Response(error.status, headers, (document,), len(document))
+
+    def _tell(self, story: _Story, status: int, bytes_out: int) -> None:
+        error, request = story.error, story.request
+        self._observe(
+            Record(
+                request_id=story.request_id,
+                operation=story.operation.name,
+                method=request.method,
+                bucket=story.operation.bucket,
+                status=status,
+                code="" if error is None else error.code,
+                reason="" if error is None else error.reason,
+                access_key_id=story.access_key_id,
+                remote=request.remote,
+                bytes_in=_received(request),
+                bytes_out=bytes_out,
+                seconds=perf_counter() - story.begun,
+                stages=story.stages.seconds,
+            )
+        )
+
+    def ended(self, story: _Story, response: Response, sent: int, error: BaseException | None) -> None:
+        """A streamed answer is over; `error` cut it short."""
+        if isinstance(error, Exception):
+            self._report(story.request_id, error)
+            story.error = S3Error("InternalError", reason=f"cut while streaming: {type(error).__name__}")
+        self._tell(story, response.status, sent)
+
+
+def _received(request: Request) -> int:
+    """Bytes taken from the client: what was declared, less what is still to come."""
+    declared = request.headers.get("content-length", "")
+    if not (declared.isascii() and declared.isdigit()):
+        return 0
+    return max(0, int(declared) - (request.body.length or 0))
+
+
+class _Outgoing:
+    """The pieces of a streamed answer, counted; a failure cuts the connection, as the head has left."""
+
+    __slots__ = ("_door", "_error", "_response", "_sent", "_story")
+
+    def __init__(self, door: S3Door, story: _Story, response: Response) -> None:
+        self._door = door
+        self._story = story
+        self._response = response
+        self._sent = 0
+        self._error: BaseException | None = None
+
+    def __iter__(self) -> Iterator[Piece]:
+        try:
+            for piece in self._response.pieces:
+                self._sent += piece.length if isinstance(piece, FileSpan) else len(piece)
+                if self._story.request.spans:
+                    yield piece
+                else:
+                    yield from wire.as_bytes(piece)
+        except BaseException as error:
+            self._error = error
+            raise
+
+    def close(self) -> None:
+        """Called by the worker in every case: release what is held, tell the observer."""
+        if self._response.close is not None:
+            self._response.close()
+        self._door.ended(self._story, self._response, self._sent, self._error)

@@ -1,0 +1,118 @@
+"""One S3 request under way: what a handler is given, and what is recorded of it when it is over.
+
+Knows shapes, and how a body that is a document is read. Must not know what any operation does.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from app.core import integrity
+from app.core.errors import S3Error
+from app.core.s3.operation import Operation
+from app.faces.http.wire import Request, Response
+from app.services.access import Access, Identity
+from app.services.call import Call
+from app.services.objects import Incoming, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """An authenticated request for a known operation."""
+
+    request: Request
+    operation: Operation
+    call: Call
+    identity: Identity
+    access: Access
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self.request.headers
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        return self.operation.parameters
+
+    @property
+    def expected_owner(self) -> str:
+        """`x-amz-expected-bucket-owner`: an account's id, or "" when none is expected."""
+        return self.request.headers.get("x-amz-expected-bucket-owner", "")
+
+    def target(self) -> Target:
+        """The object addressed. Raises InvalidArgument for a version that cannot be."""
+        version = version_named(self.parameters.get("versionId"))
+        return Target(self.operation.bucket, self.operation.key, version, self.expected_owner)
+
+    def incoming(self) -> Incoming:
+        """The body as an object's content. Raises MissingContentLength; reads nothing yet."""
+        incoming = self.access.incoming(self.identity, self.headers, self.request.body)
+        if incoming.body.length is None or (
+            incoming.body is self.request.body and "content-length" not in self.headers
+        ):
+            raise S3Error("MissingContentLength")
+        return incoming
+
+    def document(self, bytes_max: int, checksum_is_of_body: bool = True) -> bytes:
+        """The body held whole, verified against what was declared of it.
+
+        `checksum_is_of_body`: False where an `x-amz-checksum-*` header speaks of an object instead. Raises
+        MaxMessageLengthExceeded, BadDigest and what the body raises.
+        """
+        incoming = self.access.incoming(self.identity, self.headers, self.request.body)
+        length = incoming.body.length
+        if length is not None and length > bytes_max:
+            raise S3Error("MaxMessageLengthExceeded", fields={"MaxMessageLengthBytes": str(bytes_max)})
+        buffer = bytearray(bytes_max + 1 if length is None else length)
+        size = incoming.body.receive(memoryview(buffer))
+        if size > bytes_max:
+            raise S3Error("MaxMessageLengthExceeded", fields={"MaxMessageLengthBytes": str(bytes_max)})
+        if incoming.body.receive(memoryview(bytearray(1))):
+            raise S3Error("InvalidRequest", "The body is longer than declared.")
+        document = bytes(memoryview(buffer)[:size])
+        declared = incoming.integrity
+        if not checksum_is_of_body:
+            declared = replace(declared, algorithm="", value=None, in_trailer=False)
+        integrity.verify_body(declared, document, incoming.trailers())
+        return document
+
+
+def version_named(text: str | None) -> str | None:
+    """None for the current version, or "null". No other version can exist without versioning: InvalidArgument."""
+    if text is None or text == "null":
+        return text
+    raise S3Error(
+        "InvalidArgument",
+        "Invalid version id specified",
+        fields={"ArgumentName": "versionId", "ArgumentValue": text},
+    )
+
+
+Handler = Callable[[Exchange], Response]
+
+
+class Record(NamedTuple):
+    """One answered request, for the log and the metrics. No key, no query and no header is in it, so no secret is.
+
+    `seconds`: from the head's arrival to the last piece handed over. `code`, `reason`: of an error, else "".
+    `access_key_id` is "" for a caller who was not believed. `stages`: seconds by stage.
+    """
+
+    request_id: str
+    operation: str
+    method: str
+    bucket: str
+    status: int
+    code: str
+    reason: str
+    access_key_id: str
+    remote: str
+    bytes_in: int
+    bytes_out: int
+    seconds: float
+    stages: Mapping[str, float]
+
+
+Observe = Callable[[Record], None]
+Report = Callable[[str, BaseException], None]
+"""(request id, error): one traceback in the log."""

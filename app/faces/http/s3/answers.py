@@ -1,0 +1,126 @@
+"""What several S3 answers share: documents, owners, checksums, copy sources, and numbers among the parameters.
+
+Knows the wire's shapes. Must not know use cases.
+"""
+
+import binascii
+from base64 import b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from app.core import limits
+from app.core.errors import S3Error
+from app.core.s3.conditions import COPY_SOURCE, check_copy_source, read_conditions
+from app.core.s3.xml import Writer
+from app.core.types import Checksum, Version
+from app.faces.http.exchange import Exchange, version_named
+from app.faces.http.wire import Headers, Response
+from app.services.call import Caller
+from app.services.objects import Selection, Target
+
+XML: Final = ("Content-Type", "application/xml")
+
+
+def document(writer: Writer, headers: Headers | None = None) -> Response:
+    """200 with a document."""
+    body = writer.document()
+    return Response(200, [*(headers or ()), XML], (body,), len(body))
+
+
+def no_content(headers: Headers | None = None) -> Response:
+    """204."""
+    return Response(204, headers or [])
+
+
+def write_owner(writer: Writer, tag: str, canonical_id: str, caller: Caller) -> None:
+    """An Owner or Initiator. The display name is told of the caller only: S3 itself shows no other's any more."""
+    writer.open(tag)
+    writer.text("ID", canonical_id)
+    if canonical_id == caller.canonical_id:
+        writer.text("DisplayName", caller.display_name)
+    writer.close(tag)
+
+
+def write_checksum(writer: Writer, checksum: Checksum | None, with_kind: bool = True) -> None:
+    """`<ChecksumCRC32>…` and its `<ChecksumType>`, where there is one."""
+    if checksum is None:
+        return
+    writer.text(f"Checksum{checksum.algorithm}", checksum.value)
+    if with_kind:
+        writer.text("ChecksumType", checksum.kind)
+
+
+def checksum_headers(checksum: Checksum | None, with_kind: bool = True) -> Headers:
+    """The same as headers of an answer."""
+    if checksum is None:
+        return []
+    headers = [(f"x-amz-checksum-{checksum.algorithm.lower()}", checksum.value)]
+    if with_kind:
+        headers.append(("x-amz-checksum-type", checksum.kind))
+    return headers
+
+
+def number(parameters: Mapping[str, str], name: str, default: int, most: int) -> int:
+    """A non-negative number among the parameters, at most `most`. Raises InvalidArgument."""
+    text = parameters.get(name)
+    if text is None or text == "":
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        fields = {"ArgumentName": name, "ArgumentValue": text}
+        raise S3Error("InvalidArgument", f"Provided {name} not an integer or within integer range", fields=fields)
+    return min(int(text), most)
+
+
+def token_text(place: bytes) -> str:
+    """A continuation token: where the next page begins, opaque to clients."""
+    return urlsafe_b64encode(place).decode("ascii")
+
+
+def token_place(text: str) -> bytes:
+    """What `token_text` was given. Raises InvalidArgument for anything it never made."""
+    try:
+        place = b64decode(text.encode(), b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        place = b""
+    if (text and not place) or len(place) > limits.KEY_BYTES_MAX:
+        fields = {"ArgumentName": "continuation-token", "ArgumentValue": text[: limits.KEY_BYTES_MAX]}
+        raise S3Error("InvalidArgument", "The continuation token provided is incorrect", fields=fields)
+    return place
+
+
+def copy_source(exchange: Exchange) -> Target:
+    """The object named by `x-amz-copy-source`: `[/]bucket/key[?versionId=…]`, percent-encoded.
+
+    Raises InvalidArgument for anything else, KeyTooLongError.
+    """
+    text = exchange.headers["x-amz-copy-source"]
+    path, mark, version = text.partition("?versionId=")
+    bucket, _, key = unquote_to_bytes(path.encode("latin-1")).removeprefix(b"/").partition(b"/")
+    try:
+        name = bucket.decode()
+        key.decode()
+    except UnicodeDecodeError:
+        name = ""
+    if not name or not key:
+        raise S3Error(
+            "InvalidArgument",
+            "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
+            fields={"ArgumentName": "x-amz-copy-source", "ArgumentValue": text[: limits.KEY_BYTES_MAX]},
+        )
+    if len(key) > limits.KEY_BYTES_MAX:
+        raise S3Error("KeyTooLongError", fields={"MaxSizeAllowed": str(limits.KEY_BYTES_MAX)})
+    expected_owner = exchange.headers.get("x-amz-source-expected-bucket-owner", "")
+    return Target(name, key, version_named(version if mark else None), expected_owner)
+
+
+def copy_selection(exchange: Exchange) -> Selection:
+    """The whole source, under its `x-amz-copy-source-if-*` conditions."""
+    conditions = read_conditions(exchange.headers, COPY_SOURCE)
+    if conditions is None:
+        return Selection()
+
+    def check(version: Version) -> None:
+        check_copy_source(conditions, version.etag, version.modified_ms)
+
+    return Selection(check)

@@ -1,0 +1,114 @@
+"""Handlers of the operations on buckets. Each turns an exchange into one use case and its result into an answer.
+
+Knows S3's wire forms of buckets. Must not know rules (core/s3) or what a use case does.
+"""
+
+from collections.abc import Collection
+
+from app.core import limits
+from app.core.errors import S3Error
+from app.core.s3 import headers as header_rules
+from app.core.s3.bucket_rules import DEFAULT_REGION, check_bucket_name, check_location
+from app.core.s3.documents import location_constraint
+from app.core.s3.times import iso_time
+from app.core.s3.xml import Writer, escape
+from app.faces.http.exchange import Exchange
+from app.faces.http.s3 import answers
+from app.faces.http.wire import Response
+from app.services.buckets import Buckets
+from app.services.call import Caller
+
+
+class BucketHandlers:
+    """`region`: the server's own; `regions`: those a LocationConstraint may name."""
+
+    def __init__(self, buckets: Buckets, region: str, regions: Collection[str]) -> None:
+        self._buckets = buckets
+        self._region = region
+        self._regions = frozenset(regions) | {region}
+
+    def list_buckets(self, exchange: Exchange) -> Response:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html"""
+        parameters = exchange.parameters
+        limit = answers.number(parameters, "max-buckets", limits.LIST_BUCKETS_MAX, limits.LIST_BUCKETS_MAX)
+        if limit == 0:
+            raise S3Error("InvalidArgument", fields={"ArgumentName": "max-buckets", "ArgumentValue": "0"})
+        prefix = parameters.get("prefix", "")
+        after = answers.token_place(parameters.get("continuation-token", "")).decode("utf-8", "replace")
+        page = self._buckets.list(exchange.call, prefix, after, limit)
+        region = parameters.get("bucket-region", "")
+        writer = Writer("ListAllMyBucketsResult")
+        answers.write_owner(writer, "Owner", exchange.call.caller.canonical_id, exchange.call.caller)
+        writer.open("Buckets")
+        for bucket in page.buckets:
+            lives_in = bucket.region or self._region
+            if region and region != lives_in:
+                continue
+            writer.raw(
+                f"<Bucket><Name>{escape(bucket.name)}</Name><CreationDate>{iso_time(bucket.created_ms)}</CreationDate>"
+                f"<BucketRegion>{escape(lives_in)}</BucketRegion></Bucket>"
+            )
+        writer.close("Buckets")
+        if prefix:
+            writer.text("Prefix", prefix)
+        if page.next_after:
+            writer.text("ContinuationToken", answers.token_text(page.next_after.encode()))
+        return answers.document(writer)
+
+    def create_bucket(self, exchange: Exchange) -> Response:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html"""
+        name = exchange.operation.bucket
+        check_bucket_name(name)
+        header_rules.refuse_unimplemented_bucket(exchange.headers)
+        region = check_location(location_constraint(exchange.document(limits.XML_BYTES_MAX)), self._regions)
+        self._buckets.create(exchange.call, name, region)
+        return Response(200, [("Location", f"/{name}")])
+
+    def head_bucket(self, exchange: Exchange) -> Response:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html"""
+        bucket = self._buckets.find(exchange.call, exchange.operation.bucket, exchange.expected_owner)
+        return Response(200, [("x-amz-bucket-region", bucket.region or self._region), answers.XML])
+
+    def delete_bucket(self, exchange: Exchange) -> Response:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html"""
+        self._buckets.delete(exchange.call, exchange.operation.bucket, exchange.expected_owner)
+        return answers.no_content()
+
+    def get_bucket_location(self, exchange: Exchange) -> Response:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html"""
+        bucket = self._buckets.find(exchange.call, exchange.operation.bucket, exchange.expected_owner)
+        region = bucket.region or self._region
+        writer = Writer("LocationConstraint")
+        if region != DEFAULT_REGION:
+            writer.raw(escape(region))
+        return answers.document(writer)
+
+    def get_bucket_versioning(self, exchange: Exchange) -> Response:
+        """A bucket that never had versioning has an empty configuration, and no bucket of this release had it.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketVersioning.html
+        """
+        self._buckets.find(exchange.call, exchange.operation.bucket, exchange.expected_owner)
+        return answers.document(Writer("VersioningConfiguration"))
+
+    def get_bucket_acl(self, exchange: Exchange) -> Response:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketAcl.html"""
+        bucket = self._buckets.find(exchange.call, exchange.operation.bucket, exchange.expected_owner)
+        return owner_acl(bucket.owner, exchange.call.caller)
+
+
+def owner_acl(owner: str, caller: Caller) -> Response:
+    """The access control list everything has while ACLs do not exist: full control for the owner, nothing else."""
+    writer = Writer("AccessControlPolicy")
+    answers.write_owner(writer, "Owner", owner, caller)
+    writer.open("AccessControlList")
+    writer.open("Grant")
+    writer.raw('<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">')
+    writer.text("ID", owner)
+    if owner == caller.canonical_id:
+        writer.text("DisplayName", caller.display_name)
+    writer.close("Grantee")
+    writer.text("Permission", "FULL_CONTROL")
+    writer.close("Grant")
+    writer.close("AccessControlList")
+    return answers.document(writer)

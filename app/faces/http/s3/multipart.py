@@ -1,0 +1,145 @@
+"""Handlers of multipart uploads. Each turns an exchange into one use case and its result into an answer.
+
+Knows S3's wire forms of uploads and parts. Must not know rules (core/s3) or what a use case does. ListMultipartUploads
+is a listing and lives there.
+"""
+
+from urllib.parse import quote_from_bytes
+
+from app.core import integrity, limits
+from app.core.s3 import headers as header_rules
+from app.core.s3.conditions import write_check
+from app.core.s3.documents import complete_document
+from app.core.s3.multipart import parse_part_number, upload_id_text
+from app.core.s3.ranges import copy_span
+from app.core.s3.times import iso_time
+from app.core.s3.xml import Writer
+from app.core.types import Part
+from app.faces.http.exchange import Exchange
+from app.faces.http.s3 import answers
+from app.faces.http.wire import Headers, Response
+from app.services.multipart import Multipart, UploadTarget
+from app.services.objects import Selection
+
+
+class MultipartHandlers:
+    def __init__(self, multipart: Multipart) -> None:
+        self._multipart = multipart
+
+    def create_multipart_upload(self, exchange: Exchange) -> Response:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html"""
+        headers = exchange.headers
+        header_rules.refuse_unimplemented(headers)
+        algorithm, kind = integrity.multipart_choice(headers)
+        attributes = header_rules.attributes(headers)
+        upload = self._multipart.create(exchange.call, exchange.target(), attributes, algorithm, kind)
+        writer = Writer("InitiateMultipartUploadResult")
+        _write_object(writer, exchange)
+        writer.text("UploadId", upload_id_text(upload.upload_id))
+        chosen: Headers = []
+        if algorithm:
+            chosen = [("x-amz-checksum-algorithm", algorithm), ("x-amz-checksum-type", kind)]
+        return answers.document(writer, chosen)
+
+    def upload_part(self, exchange: Exchange) -> Response:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html"""
+        number = parse_part_number(exchange.parameters["partNumber"])
+        header_rules.refuse_unimplemented(exchange.headers)
+        part = self._multipart.upload_part(exchange.call, _upload(exchange), number, exchange.incoming())
+        return Response(200, [("ETag", f'"{part.etag}"'), *answers.checksum_headers(part.checksum, with_kind=False)])
+
+    def upload_part_copy(self, exchange: Exchange) -> Response:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html"""
+        number = parse_part_number(exchange.parameters["partNumber"])
+        header_rules.refuse_unimplemented(exchange.headers)
+        source = answers.copy_source(exchange)
+        part, _ = self._multipart.copy_part(exchange.call, _upload(exchange), number, source, _part_selection(exchange))
+        writer = Writer("CopyPartResult")
+        writer.text("LastModified", iso_time(part.modified_ms))
+        writer.text("ETag", f'"{part.etag}"')
+        answers.write_checksum(writer, part.checksum, with_kind=False)
+        return answers.document(writer)
+
+    def complete_multipart_upload(self, exchange: Exchange) -> Response:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html"""
+        headers = exchange.headers
+        declared = integrity.completion(headers)
+        check = write_check(headers)
+        document = exchange.document(limits.XML_COMPLETE_BYTES_MAX, checksum_is_of_body=False)
+        requested = complete_document(document)
+        version = self._multipart.complete(exchange.call, _upload(exchange), requested, declared, check)
+        writer = Writer("CompleteMultipartUploadResult")
+        writer.text("Location", _location(exchange))
+        _write_object(writer, exchange)
+        writer.text("ETag", f'"{version.etag}"')
+        answers.write_checksum(writer, version.checksum)
+        return answers.document(writer)
+
+    def abort_multipart_upload(self, exchange: Exchange) -> Response:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html"""
+        self._multipart.abort(exchange.call, _upload(exchange))
+        return answers.no_content()
+
+    def list_parts(self, exchange: Exchange) -> Response:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html"""
+        parameters = exchange.parameters
+        limit = answers.number(parameters, "max-parts", limits.LIST_KEYS_MAX, limits.LIST_KEYS_MAX)
+        after = answers.number(parameters, "part-number-marker", 0, limits.PART_NUMBER_MAX)
+        upload, found = self._multipart.list_parts(exchange.call, _upload(exchange), after, limit + 1)
+        parts = found[:limit]
+        writer = Writer("ListPartsResult")
+        _write_object(writer, exchange)
+        writer.text("UploadId", upload_id_text(upload.upload_id))
+        writer.text("PartNumberMarker", after)
+        writer.text("NextPartNumberMarker", parts[-1].number if parts else after)
+        writer.text("MaxParts", limit)
+        writer.flag("IsTruncated", bool(limit) and len(found) > limit)
+        for part in parts:
+            _write_part(writer, part)
+        answers.write_owner(writer, "Initiator", upload.owner, exchange.call.caller)
+        answers.write_owner(writer, "Owner", upload.owner, exchange.call.caller)
+        writer.text("StorageClass", upload.attributes.storage_class)
+        if upload.checksum_algorithm:
+            writer.text("ChecksumAlgorithm", upload.checksum_algorithm)
+            writer.text("ChecksumType", upload.checksum_kind)
+        return answers.document(writer)
+
+
+def _upload(exchange: Exchange) -> UploadTarget:
+    return UploadTarget(exchange.target(), exchange.parameters["uploadId"])
+
+
+def _write_object(writer: Writer, exchange: Exchange) -> None:
+    writer.text("Bucket", exchange.operation.bucket)
+    writer.key("Key", exchange.operation.key, url=False)
+
+
+def _write_part(writer: Writer, part: Part) -> None:
+    writer.open("Part")
+    writer.text("PartNumber", part.number)
+    writer.text("LastModified", iso_time(part.modified_ms))
+    writer.text("ETag", f'"{part.etag}"')
+    writer.text("Size", part.size)
+    answers.write_checksum(writer, part.checksum, with_kind=False)
+    writer.close("Part")
+
+
+def _part_selection(exchange: Exchange) -> Selection:
+    """The source's span, under its conditions."""
+    selection = answers.copy_selection(exchange)
+    header = exchange.headers.get("x-amz-copy-source-range")
+    if header is None:
+        return selection
+
+    def span(size: int) -> tuple[int, int]:
+        found = copy_span(header, size)
+        return found.start, found.length
+
+    return Selection(selection.check, span)
+
+
+def _location(exchange: Exchange) -> str:
+    """The object's address as the client reaches it."""
+    operation = exchange.operation
+    host = exchange.headers.get("host", "")
+    return f"http://{host}/{operation.bucket}/{quote_from_bytes(operation.key, '/')}"

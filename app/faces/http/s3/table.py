@@ -1,0 +1,67 @@
+"""The handler table: every operation that works, by S3's name, and the method that answers it.
+
+Knows which handler belongs to which operation; tests hold it to core/s3/operations_table.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from app.faces.http.exchange import Handler
+from app.faces.http.s3.buckets import BucketHandlers
+from app.faces.http.s3.deletes import DeleteHandlers
+from app.faces.http.s3.listings import ListingHandlers
+from app.faces.http.s3.multipart import MultipartHandlers
+from app.faces.http.s3.objects import ObjectHandlers
+from app.services.buckets import Buckets
+from app.services.copying import Copying
+from app.services.listing import Listing
+from app.services.multipart import Multipart
+from app.services.objects import Objects
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """What the handlers call, and the regions buckets may live in (the server's own is `region`)."""
+
+    buckets: Buckets
+    objects: Objects
+    copying: Copying
+    multipart: Multipart
+    listing: Listing
+    region: str = "us-east-1"
+    regions: Collection[str] = field(default_factory=tuple)
+
+
+def handlers(use_cases: UseCases) -> dict[str, Handler]:
+    """Handlers by operation name."""
+    buckets = BucketHandlers(use_cases.buckets, use_cases.region, use_cases.regions)
+    objects = ObjectHandlers(use_cases.objects, use_cases.copying)
+    multipart = MultipartHandlers(use_cases.multipart)
+    listings = ListingHandlers(use_cases.listing)
+    return {
+        "AbortMultipartUpload": multipart.abort_multipart_upload,
+        "CompleteMultipartUpload": multipart.complete_multipart_upload,
+        "CopyObject": objects.copy_object,
+        "CreateBucket": buckets.create_bucket,
+        "CreateMultipartUpload": multipart.create_multipart_upload,
+        "DeleteBucket": buckets.delete_bucket,
+        "DeleteObject": objects.delete_object,
+        "DeleteObjects": DeleteHandlers(use_cases.objects).delete_objects,
+        "GetBucketAcl": buckets.get_bucket_acl,
+        "GetBucketLocation": buckets.get_bucket_location,
+        "GetBucketVersioning": buckets.get_bucket_versioning,
+        "GetObject": objects.get_object,
+        "GetObjectAcl": objects.get_object_acl,
+        "GetObjectAttributes": objects.get_object_attributes,
+        "HeadBucket": buckets.head_bucket,
+        "HeadObject": objects.head_object,
+        "ListBuckets": buckets.list_buckets,
+        "ListMultipartUploads": listings.list_multipart_uploads,
+        "ListObjectVersions": listings.list_object_versions,
+        "ListObjects": listings.list_objects,
+        "ListObjectsV2": listings.list_objects_v2,
+        "ListParts": multipart.list_parts,
+        "PutObject": objects.put_object,
+        "UploadPart": multipart.upload_part,
+        "UploadPartCopy": multipart.upload_part_copy,
+    }
