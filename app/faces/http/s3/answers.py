@@ -3,8 +3,6 @@
 Knows the wire's shapes. Must not know use cases.
 """
 
-import binascii
-from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -70,23 +68,6 @@ def number(parameters: Mapping[str, str], name: str, default: int, most: int) ->
         fields = {"ArgumentName": name, "ArgumentValue": text}
         raise S3Error("InvalidArgument", f"Provided {name} not an integer or within integer range", fields=fields)
     return min(int(text), most)
-
-
-def token_text(place: bytes) -> str:
-    """A continuation token: where the next page begins, opaque to clients."""
-    return urlsafe_b64encode(place).decode("ascii")
-
-
-def token_place(text: str) -> bytes:
-    """What `token_text` was given. Raises InvalidArgument for anything it never made."""
-    try:
-        place = b64decode(text.encode(), b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        place = b""
-    if (text and not place) or len(place) > limits.KEY_BYTES_MAX:
-        fields = {"ArgumentName": "continuation-token", "ArgumentValue": text[: limits.KEY_BYTES_MAX]}
-        raise S3Error("InvalidArgument", "The continuation token provided is incorrect", fields=fields)
-    return place
 
 
 def copy_source(exchange: Exchange) -> Target:

@@ -10,6 +10,7 @@ from app.core.errors import S3Error
 from app.core.s3 import headers as header_rules
 from app.core.s3.bucket_rules import DEFAULT_REGION, check_bucket_name, check_location
 from app.core.s3.documents import location_constraint
+from app.core.s3.listing import decode_token, encode_token
 from app.core.s3.times import iso_time
 from app.core.s3.xml import Writer, escape
 from app.faces.http.exchange import Exchange
@@ -34,7 +35,8 @@ class BucketHandlers:
         if limit == 0:
             raise S3Error("InvalidArgument", fields={"ArgumentName": "max-buckets", "ArgumentValue": "0"})
         prefix = parameters.get("prefix", "")
-        after = answers.token_place(parameters.get("continuation-token", "")).decode("utf-8", "replace")
+        token = parameters.get("continuation-token")
+        after = decode_token(token).decode("utf-8", "replace") if token else ""
         page = self._buckets.list(exchange.call, prefix, after, limit)
         region = parameters.get("bucket-region", "")
         writer = Writer("ListAllMyBucketsResult")
@@ -52,7 +54,7 @@ class BucketHandlers:
         if prefix:
             writer.text("Prefix", prefix)
         if page.next_after:
-            writer.text("ContinuationToken", answers.token_text(page.next_after.encode()))
+            writer.text("ContinuationToken", encode_token(page.next_after.encode()))
         return answers.document(writer)
 
     def create_bucket(self, exchange: Exchange) -> Response:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from app.core import limits
 from app.core.errors import S3Error
+from app.core.s3.listing import Page, Query, decode_token, encode_token
 from app.core.s3.multipart import upload_id_text
 from app.core.s3.times import iso_time
 from app.core.s3.xml import Writer, escape, key_text
@@ -16,7 +17,7 @@ from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
 from app.faces.http.wire import Response
 from app.services.call import Caller
-from app.services.listing import Listed, Listing, ListRequest
+from app.services.listing import Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class _Asked:
     limit: int
     url: bool
 
-    def request(self, after: bytes) -> ListRequest:
-        return ListRequest(self.prefix, self.delimiter, after, self.limit)
+    def query(self, after: bytes) -> Query:
+        return Query(self.prefix, self.delimiter, after, self.limit)
 
 
 def _asked(parameters: Mapping[str, str], limit_name: str = "max-keys") -> _Asked:
@@ -53,12 +54,12 @@ class ListingHandlers:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html"""
         asked = _asked(exchange.parameters)
         marker = exchange.parameters.get("marker", "").encode()
-        page = self._page(exchange, asked.request(marker))
+        page = self._page(exchange, asked.query(marker))
         writer = _begun("ListBucketResult", exchange, asked, "MaxKeys")
         writer.key("Marker", marker, asked.url)
-        if page.truncated and asked.delimiter:
+        if page.last is not None and asked.delimiter:
             writer.key("NextMarker", page.last, asked.url)
-        writer.flag("IsTruncated", page.truncated)
+        writer.flag("IsTruncated", page.is_truncated)
         _write_objects(writer, page, asked.url, exchange.call.caller)
         return answers.document(writer)
 
@@ -68,16 +69,16 @@ class ListingHandlers:
         asked = _asked(parameters)
         token = parameters.get("continuation-token")
         start_after = parameters.get("start-after", "").encode()
-        page = self._page(exchange, asked.request(answers.token_place(token) if token else start_after))
+        page = self._page(exchange, asked.query(decode_token(token) if token else start_after))
         writer = _begun("ListBucketResult", exchange, asked, "MaxKeys")
         writer.text("KeyCount", len(page.items) + len(page.prefixes))
         if token is not None:
             writer.text("ContinuationToken", token)
         if start_after:
             writer.key("StartAfter", start_after, asked.url)
-        if page.truncated:
-            writer.text("NextContinuationToken", answers.token_text(page.last))
-        writer.flag("IsTruncated", page.truncated)
+        if page.last is not None:
+            writer.text("NextContinuationToken", encode_token(page.last))
+        writer.flag("IsTruncated", page.is_truncated)
         owned = parameters.get("fetch-owner", "").lower() == "true"
         _write_objects(writer, page, asked.url, exchange.call.caller if owned else None)
         return answers.document(writer)
@@ -94,15 +95,15 @@ class ListingHandlers:
             fields = {"ArgumentName": "version-id-marker", "ArgumentValue": version_marker}
             text = "A version-id marker cannot be specified without a key marker."
             raise S3Error("InvalidArgument", text, fields=fields)
-        page = self._page(exchange, asked.request(marker))
+        page = self._page(exchange, asked.query(marker))
         writer = _begun("ListVersionsResult", exchange, asked, "MaxKeys")
         writer.key("KeyMarker", marker, asked.url)
         writer.text("VersionIdMarker", version_marker)
-        if page.truncated:
+        if page.last is not None:
             writer.key("NextKeyMarker", page.last, asked.url)
             if page.last not in page.prefixes:
                 writer.text("NextVersionIdMarker", "null")
-        writer.flag("IsTruncated", page.truncated)
+        writer.flag("IsTruncated", page.is_truncated)
         for version in page.items:
             writer.raw(
                 f"<Version>{_row(version, asked.url)}<VersionId>null</VersionId><IsLatest>true</IsLatest>"
@@ -120,25 +121,25 @@ class ListingHandlers:
         id_marker = parameters.get("upload-id-marker", "") if marker else ""
         after_upload = _upload_place(id_marker) if id_marker else None
         page = self._listing.uploads(
-            exchange.call, operation.bucket, exchange.expected_owner, asked.request(marker), after_upload
+            exchange.call, operation.bucket, exchange.expected_owner, asked.query(marker), after_upload
         )
         writer = Writer("ListMultipartUploadsResult")
         writer.text("Bucket", operation.bucket)
         writer.key("KeyMarker", marker, asked.url)
         writer.text("UploadIdMarker", id_marker)
-        if page.truncated:
+        if page.last is not None:
             writer.key("NextKeyMarker", page.last, asked.url)
             ends_with_upload = bool(page.items) and page.items[-1].key == page.last
             writer.text("NextUploadIdMarker", upload_id_text(page.items[-1].upload_id) if ends_with_upload else "")
         _write_asked(writer, asked, "MaxUploads")
-        writer.flag("IsTruncated", page.truncated)
+        writer.flag("IsTruncated", page.is_truncated)
         for upload in page.items:
             _write_upload(writer, upload, asked.url, exchange.call.caller)
         _write_prefixes(writer, page.prefixes, asked.url)
         return answers.document(writer)
 
-    def _page(self, exchange: Exchange, request: ListRequest) -> Listed[Version]:
-        return self._listing.objects(exchange.call, exchange.operation.bucket, exchange.expected_owner, request)
+    def _page(self, exchange: Exchange, query: Query) -> Page[Version]:
+        return self._listing.objects(exchange.call, exchange.operation.bucket, exchange.expected_owner, query)
 
 
 def _begun(root: str, exchange: Exchange, asked: _Asked, limit_tag: str) -> Writer:
@@ -157,7 +158,7 @@ def _write_asked(writer: Writer, asked: _Asked, limit_tag: str) -> None:
         writer.text("EncodingType", "url")
 
 
-def _write_objects(writer: Writer, page: Listed[Version], url: bool, owned_for: Caller | None) -> None:
+def _write_objects(writer: Writer, page: Page[Version], url: bool, owned_for: Caller | None) -> None:
     for version in page.items:
         owner = "" if owned_for is None else _owner(version.owner, owned_for)
         writer.raw(f"<Contents>{_row(version, url)}{owner}</Contents>")
