@@ -226,8 +226,8 @@ def test_a_signed_body_under_another_seed_is_refused() -> None:
     assert code(body(data, 1, Framing.SIGNED, seed=TRAILER_SEED)) == "SignatureDoesNotMatch"
 
 
-def test_a_signed_framing_without_a_seed_is_a_programming_error() -> None:
-    with pytest.raises(ValueError, match="seed"):
+def test_signed_frames_in_a_request_not_signed_by_version_4_are_refused() -> None:
+    with pytest.raises(S3Error, match="InvalidRequest"):
         AwsChunkedBody(Bytes(b""), 0, Framing.SIGNED)
 
 

@@ -48,7 +48,8 @@ class AwsChunkedBody:
     """A Body that decodes another one.
 
     `length`: bytes of content still to come. `announced`: the trailers the request named, in lower case; no others are
-    taken. `seed`: where the chain of signatures begins, needed by the signed framings (ValueError without).
+    taken. `seed`: where the chain of signatures begins; a signed framing without one (the caller is anonymous, or
+    signed by another version) raises S3Error InvalidRequest.
     """
 
     def __init__(
@@ -62,7 +63,8 @@ class AwsChunkedBody:
         hash_update: HashUpdate = _update,
     ) -> None:
         if framing.signed and seed is None:
-            raise ValueError("a signed framing needs a seed")
+            text = "Signed chunks are accepted only in a request signed by AWS4-HMAC-SHA256."
+            raise S3Error("InvalidRequest", text)
         self.length: int = decoded_length
         self.trailers: dict[str, str] = {}
         self.ended = False

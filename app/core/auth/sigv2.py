@@ -1,0 +1,126 @@
+"""Signature Version 2 in a presigned query: what aws-cli and boto3 still make by default for an endpoint of one's own.
+
+Knows this one form; the Authorization header of version 2 stays refused (sigv4 answers). Pure, as sigv4.
+
+Version 2 signs the path, the headers x-amz-*, Content-MD5 and Content-Type, and only those query parameters its list
+names. So that nobody can change what a URL means by adding to it, a parameter that is not signed must be one that
+cannot: those that page or filter a listing.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html
+"""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from hmac import compare_digest, digest
+from typing import Final, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from app.core.auth import canonical, timestamps
+from app.core.auth.sigv4 import SignedRequest
+from app.core.errors import S3Error
+
+_OWN: Final = frozenset({"AWSAccessKeyId", "Signature", "Expires"})
+_SIGNED: Final = frozenset({
+    "accelerate", "acl", "analytics", "cors", "defaultObjectAcl", "delete", "inventory", "lifecycle", "location",
+    "logging", "metrics", "notification", "object-lock", "partNumber", "policy", "replication", "requestPayment",
+    "response-cache-control", "response-content-disposition", "response-content-encoding",
+    "response-content-language", "response-content-type", "response-expires", "restore", "select", "select-type",
+    "storageClass", "tagging", "torrent", "uploadId", "uploads", "versionId", "versioning", "versions", "website",
+})  # fmt: skip
+_HARMLESS: Final = frozenset({
+    "content-md5", "content-type", "continuation-token", "delimiter", "encoding-type", "fetch-owner", "key-marker",
+    "list-type", "marker", "max-keys", "max-parts", "max-uploads", "part-number-marker", "prefix", "start-after",
+    "upload-id-marker", "version-id-marker", "x-id",
+})  # fmt: skip
+
+
+class Claim(NamedTuple):
+    """A well-formed claim, not yet believed. `expires_s`: seconds since the epoch. `parameters`: the signed ones."""
+
+    access_key: str
+    signature: str
+    expires_s: int
+    expires: str
+    parameters: str
+
+
+def parse(request: SignedRequest) -> Claim | None:
+    """The claim of a request presigned by version 2, None for any other.
+
+    Raises S3Error AccessDenied (incomplete, or with a parameter it should have signed) or InvalidToken.
+    """
+    if "Signature=" not in request.raw_query or "authorization" in request.headers:
+        return None
+    values = _values(request.raw_query)
+    if "Signature" not in values or "X-Amz-Signature" in values:
+        return None
+    access_key, signature, expires = (values.get(name) or "" for name in ("AWSAccessKeyId", "Signature", "Expires"))
+    if not (access_key and signature and expires):
+        text = "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters"
+        raise S3Error("AccessDenied", text)
+    if "x-amz-security-token" in request.headers or "x-amz-security-token" in values:
+        raise S3Error("InvalidToken")
+    if not (expires.isascii() and expires.isdigit() and len(expires) <= 12):
+        raise S3Error("AccessDenied", "Invalid date (should be seconds since epoch)")
+    return Claim(access_key, signature, int(expires), expires, _signed_parameters(values))
+
+
+def _signed_parameters(values: Mapping[str, str | None]) -> str:
+    """The parameters as they are signed: sorted, decoded. Raises S3Error AccessDenied for those that would not be."""
+    for name, value in values.items():
+        if name not in _OWN and name not in _SIGNED and name not in _HARMLESS:
+            raise S3Error("AccessDenied", reason="a query parameter that signature version 2 does not cover")
+        # Values are signed decoded: "a&versionId=1" in one would read as two parameters in what was signed.
+        if value and any(piece.partition("=")[0] in _SIGNED for piece in value.split("&")[1:]):
+            raise S3Error("AccessDenied", reason="a query value that reads as another parameter")
+    signed = sorted((name, value) for name, value in values.items() if name in _SIGNED)
+    return "&".join(name if value is None else f"{name}={value}" for name, value in signed)
+
+
+def verify(claim: Claim, request: SignedRequest, secret: str | None, now_s: float, bucket_of_host: str = "") -> None:
+    """Believe the claim or raise S3Error: InvalidAccessKeyId (`secret` is None), AccessDenied (expired),
+    SignatureDoesNotMatch.
+
+    `bucket_of_host`: the bucket when the Host header names it; it is part of what is signed. Of the path both the
+    spelling received and the canonical one are tried, as in sigv4.
+    """
+    if secret is None:
+        raise S3Error("InvalidAccessKeyId", fields={"AWSAccessKeyId": claim.access_key})
+    if now_s >= claim.expires_s:
+        fields = {"Expires": claim.expires, "ServerTime": timestamps.iso_extended(now_s)}
+        raise S3Error("AccessDenied", "Request has expired", fields=fields)
+    prefix = f"/{bucket_of_host}" if bucket_of_host else ""
+    for path in dict.fromkeys((request.raw_path, canonical.path(request.raw_path))):
+        text = string_to_sign(request, claim, prefix + path)
+        computed = b64encode(digest(secret.encode(), text.encode("latin-1"), "sha1"))
+        if compare_digest(computed, claim.signature.encode()):
+            return
+    fields = {"AWSAccessKeyId": claim.access_key, "StringToSign": text, "SignatureProvided": claim.signature}
+    raise S3Error("SignatureDoesNotMatch", fields=fields)
+
+
+def string_to_sign(request: SignedRequest, claim: Claim, path: str) -> str:
+    """What the secret signs (latin-1)."""
+    headers = request.headers
+    amz = "".join(f"{name}:{headers[name].strip()}\n" for name in sorted(headers) if name.startswith("x-amz-"))
+    resource = f"{path}?{claim.parameters}" if claim.parameters else path
+    md5, kind = headers.get("content-md5", "").strip(), headers.get("content-type", "").strip()
+    return f"{request.method}\n{md5}\n{kind}\n{claim.expires}\n{amz}{resource}"
+
+
+def _values(raw_query: str) -> Mapping[str, str | None]:
+    """The decoded parameters; None is the value of one without "=". One given twice is refused."""
+    values: dict[str, str | None] = {}
+    for piece in raw_query.split("&"):
+        raw_name, equals, raw_value = piece.partition("=")
+        name = _decoded(raw_name)
+        if name in values:
+            raise S3Error("AccessDenied", reason="a query parameter given more than once")
+        if name:
+            values[name] = _decoded(raw_value) if equals else None
+    return values
+
+
+def _decoded(raw: str) -> str:
+    """A query name or value. A "+" is a space, as everywhere in a query."""
+    return unquote_to_bytes(raw.replace("+", " ").encode("latin-1")).decode("latin-1")
