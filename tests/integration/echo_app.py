@@ -218,10 +218,15 @@ ROUTES = {
     "/no-start": no_start,
     "/ignore": lambda environ, start_response: whole(start_response, b"ignored"),
     "/pid": lambda environ, start_response: whole(start_response, str(os.getpid()).encode()),
+    "/address": lambda environ, start_response: whole(
+        start_response, f"{environ['REMOTE_ADDR']} {environ['wsgi.url_scheme']}".encode()
+    ),
     "/none": lambda environ, start_response: start_response("204 No Content", []) and [],
     "/not-modified": lambda environ, start_response: start_response("304 Not Modified", [("ETag", '"e"')]) and [],
     "/close": lambda environ, start_response: whole(start_response, b"bye", headers=[("Connection", "close")]),
-    "/reset-broken": lambda environ, start_response: whole(start_response, b"x", headers=[("Transfer-Encoding", "gzip")]),
+    "/reset-broken": lambda environ, start_response: whole(
+        start_response, b"x", headers=[("Transfer-Encoding", "gzip")]
+    ),
 }
 
 

@@ -198,13 +198,16 @@ class Connection:
             self._set_low_water(1)
 
     def read_line(self, bytes_max: int) -> bytes | None:
-        """The next line without its CRLF, or None if it is longer than `bytes_max`. Raises Gone, Stalled."""
+        """The next line without its CRLF; None if it ends in a bare LF or is longer than `bytes_max`.
+
+        Raises Gone, Stalled.
+        """
         while True:
-            end = self.pending.find(b"\r\n")
+            end = self.pending.find(b"\n")
             if end >= 0:
-                line = self.pending[:end]
-                self.pending = self.pending[end + 2 :]
-                return line if end <= bytes_max else None
+                line = self.pending[: end + 1]
+                self.pending = self.pending[end + 1 :]
+                return line[:-2] if line.endswith(b"\r\n") and len(line) <= bytes_max + 2 else None
             if len(self.pending) > bytes_max and self.pending[bytes_max:] != b"\r":
                 return None
             data = self.receive()
