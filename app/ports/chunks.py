@@ -68,6 +68,10 @@ class ChunkStore(Protocol):
         """Remove a blob and give its space back. False when readers hold it: try again later. True when it is gone
         already. Survives a crash: a deleted blob does not come back once True was answered."""
 
+    def delete_many(self, blob_ids: list[BlobId]) -> list[bool]:
+        """`delete` of each, sharing what it costs to make them durable; the answers in the same order."""
+        ...
+
     def names(self) -> Iterator[BlobName]:
         """Every stored blob, in no order; blobs put or deleted meanwhile may or may not show."""
 

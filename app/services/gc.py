@@ -112,7 +112,7 @@ class Gc:
             due = [blob for blob in self._store.blobs_due(due_ms, limits.SWEEP_ROWS + len(seen)) if blob not in seen]
             if not due:
                 break
-            gone = [blob for blob in due if self._chunks.delete(blob)]
+            gone = [blob for blob, deleted in zip(due, self._chunks.delete_many(due), strict=True) if deleted]
             if gone:
                 self._store.blobs_removed(gone)
             removed += len(gone)
