@@ -21,6 +21,7 @@ from app.core.types import BlobId
 from app.ports.chunks import BlobName
 
 _ENTRY = struct.Struct(">QQI32s16s")
+_COMPLETE = b"complete"
 _COUNTS = struct.Struct(">QQQ")
 
 
@@ -53,7 +54,8 @@ class Counts:
 class Index:
     """Every method is one short transaction; none blocks but the four that write. Raises Unavailable, Full."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, wary: bool = False) -> None:
+        """`wary`: refuse a file that is shorter than its pages, for reading one of them would be a bus error."""
         try:
             self._env: Any = lmdb.open(
                 str(path),
@@ -64,16 +66,27 @@ class Index:
                 sync=False,
                 metasync=False,
             )
+            if wary and not _whole(self._env, path):
+                self._env.close()
+                raise Unavailable("the chunk index is cut short")
             self._env.reader_check()  # a killed process leaves its slots behind
             self._blobs: Any = self._env.open_db(b"blobs")
             self._segments: Any = self._env.open_db(b"segments")
         except lmdb.Error as error:
             raise Unavailable(f"the chunk index cannot be opened: {error}") from error
 
-    def whole(self, path: Path) -> bool:
-        """False when the file is shorter than the pages it is said to have: reading it would be a bus error."""
-        pages = self._env.info()["last_pgno"] + 1
-        return (path / "data.mdb").stat().st_size >= int(pages * self._env.stat()["psize"])
+    @property
+    def complete(self) -> bool:
+        """True once `declare_complete` was called: an environment LMDB has just made up knows nothing."""
+        try:
+            with self._env.begin() as txn:
+                return txn.get(_COMPLETE) is not None
+        except lmdb.Error as error:
+            raise Unavailable(f"the chunk index cannot be read: {error}") from error
+
+    def declare_complete(self) -> None:
+        """Say that every segment has been entered."""
+        self._write(lambda txn, _: txn.put(_COMPLETE, b"1"))
 
     def get(self, blob_id: BlobId) -> Place | None:
         """Where a blob lies now."""
@@ -224,6 +237,11 @@ class _Ledger:
             old = Counts(*_COUNTS.unpack(value)) if value else Counts()
             sums = (old.blobs + change.blobs, old.bytes_live + change.bytes_live, old.bytes_taken + change.bytes_taken)
             self._txn.put(key, _COUNTS.pack(*(max(0, value) for value in sums)), db=self._segments)
+
+
+def _whole(env: Any, path: Path) -> bool:
+    pages = env.info()["last_pgno"] + 1
+    return (path / "data.mdb").stat().st_size >= int(pages * env.stat()["psize"])
 
 
 def _translated(error: lmdb.Error) -> StoreError:

@@ -125,11 +125,14 @@ def _trusted_index(device: Device) -> Index | None:
         return None
     disk.write_file(device.root / "state", device.boot().encode())
     try:
-        index = Index(device.index)
+        index = Index(device.index, wary=True)
     except Unavailable:
         return None
-    if index.whole(device.index):
-        return index
+    try:
+        if index.complete:
+            return index
+    except Unavailable:
+        pass  # garbled: it is rebuilt
     index.close()
     return None
 
@@ -149,6 +152,7 @@ def _rebuild(device: Device, report: Recovery) -> Index:
     index = Index(device.index)
     for segment_id in device.ids():
         _publish_sealed(device, index, heads[segment_id], segment_id, report)
+    index.declare_complete()
     return index
 
 

@@ -17,7 +17,7 @@ from app.adapters.chunks.index import Index
 from app.adapters.chunks.readers import Readers, SegmentReader
 from app.adapters.chunks.reclaim import Reclaim
 from app.core.checksums import block_checksums
-from app.core.errors import StoreError
+from app.core.errors import StoreError, Unavailable
 from app.core.limits import BATCH_BYTES_MAX, BLOCK_BYTES, CHUNK_BYTES_MAX, COMMIT_BATCH_MAX, SLICE_BYTES
 from app.core.types import BlobId
 from app.ports.chunks import BlobName, ChunkStoreStats
@@ -35,6 +35,8 @@ class SegmentStore:
         self._lock = recovery.enter(device)
         try:
             self._index = Index(device.index)
+            if not self._index.complete:
+                raise Unavailable(f"{device.root} needs a recovery: its index was lost")
         except StoreError:
             os.close(self._lock)
             raise
