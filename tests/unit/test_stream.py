@@ -1,17 +1,21 @@
 """The aws-chunked decoder: AWS's published example, frames cut anywhere, every truncation and every mutation."""
 
+import io
 import re
 from hashlib import sha256
 
 import pytest
+from botocore.httpchecksum import AwsChunkedWrapper, Crc32Checksum
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.core import integrity
 from app.core.auth import canonical, sigv4
 from app.core.auth.payload import Framing
 from app.core.auth.stream import AwsChunkedBody
 from app.core.errors import S3Error
 from app.core.limits import AWS_FRAME_BYTES_MAX, AWS_FRAME_BYTES_MIN, AWS_READ_AHEAD_BYTES, TRAILER_BYTES_MAX
+from app.core.types import Checksum
 
 EMPTY = sha256(b"").hexdigest()
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -125,6 +129,18 @@ def test_aws_published_signed_example_with_trailer_decodes() -> None:
     assert read(decoder) == b"a" * 66560
     assert decoder.trailers == {CHECKSUM: "sOO8/Q=="}
     assert decoder.ended
+
+
+def test_botocore_s_own_framing_decodes_and_its_checksum_holds() -> None:
+    content = bytes(range(256)) * 10_000
+    checksum = Crc32Checksum()
+    wrapped = AwsChunkedWrapper(io.BytesIO(content), lambda: checksum, "x-amz-checksum-crc32", chunk_size=1 << 20)
+    headers = {"x-amz-trailer": "x-amz-checksum-crc32", "x-amz-sdk-checksum-algorithm": "CRC32"}
+    decoder = body(wrapped.read(), len(content), Framing.UNSIGNED_TRAILER, frozenset({"x-amz-checksum-crc32"}))
+    received = read(decoder, 300_000)
+    assert received == content
+    stored = integrity.verify_body(integrity.parse(headers), received, decoder.trailers)
+    assert stored == Checksum("CRC32", checksum.b64digest())
 
 
 @pytest.mark.parametrize(("framing", "trailer"), CASES)
