@@ -5,6 +5,7 @@ front door's handover; gunicorn's own switches for it are off.
 """
 
 import gc
+import logging.config
 import signal
 import sys
 from pathlib import Path
@@ -82,6 +83,8 @@ def worker_exit(server, worker):
     application = sys.modules.get("wsgi")
     if application is not None and hasattr(application, "application"):
         application.application.close()
+    # Handlers freed while the interpreter is torn down would reach for gevent's locks, which are gone by then.
+    logging.config.dictConfig({"version": 1})
 
 
 def child_exit(server, worker):

@@ -39,8 +39,9 @@ class DataDir:
         return self.root / "metadata" / "zapfs.db"
 
     @property
-    def chunks(self) -> Path:
-        return self.root / "chunks"
+    def device(self) -> Path:
+        """The one device of this release; its name leaves room for more."""
+        return self.root / "chunks" / "device-0"
 
     @property
     def cluster(self) -> Path:
@@ -58,6 +59,11 @@ class DataDir:
     @property
     def metrics(self) -> Path:
         return self.run / "metrics"
+
+    @property
+    def reads(self) -> Path:
+        """Where workers say how old their oldest read is."""
+        return self.run / "reads"
 
 
 def claim(root: Path, cluster_id: str, now_ms: int) -> int:
@@ -98,7 +104,13 @@ def prepare(directory: DataDir) -> None:
     """Create the rooms' directories and empty what belongs to one run only. Raises Refusal."""
     try:
         shutil.rmtree(directory.run, ignore_errors=True)
-        for path in (directory.database.parent, directory.chunks, directory.cluster, directory.metrics):
+        for path in (
+            directory.database.parent,
+            directory.device.parent,
+            directory.cluster,
+            directory.metrics,
+            directory.reads,
+        ):
             path.mkdir(parents=True, exist_ok=True)
         directory.secrets.mkdir(mode=0o700, exist_ok=True)
         directory.secrets.chmod(0o700)

@@ -7,18 +7,19 @@ from dataclasses import asdict
 from time import monotonic, time
 from typing import Any
 
-from app.adapters.chunks.store import SegmentStore
 from flask import Flask
 
 from app.adapters.cluster.local import Writer
 from app.adapters.cluster.sealing import Sealer
-from app.adapters.sql.store import SqliteStore
+from app.adapters.read_board import FileReadBoard
 from app.core import limits
 from app.core.errors import StoreError
 from app.faces.http.admin import Gate, Services, admin_blueprint
+from app.ports.metadata import MetadataStore
 from app.runtime.telemetry import metrics
 from app.services.control import Control, Identities
-from app.services.gc import Gc
+from app.services.gc import Gc, GcSettings
+from roles import stores
 from roles.credentials import new_access_key, new_secret_key
 from roles.data_dir import DataDir
 from roles.handover import Handover
@@ -34,11 +35,12 @@ def build(told: Handover) -> Application:
     sealer = Sealer(told.master_key, os.urandom)
     cluster = Writer(directory.cluster, running.offload.call)
     running.at_end(cluster.close)
-    store = SqliteStore(directory.database)
+    store = stores.open_metadata(settings)
     running.at_end(store.close)
-    chunks = SegmentStore(directory.chunks, running.offload, settings.disk_reserve_bytes)
+    chunks = stores.open_chunks(settings, running.offload)
     running.at_end(chunks.close)
-    gc = Gc(store, chunks, SOURCES, f"manager-{os.getpid()}", settings.gc_grace_s * 1000)
+    board = FileReadBoard(directory.reads)
+    gc = Gc(store, chunks, board, SOURCES, GcSettings(f"manager-{os.getpid()}", settings.gc_grace_s * 1000))
     running.every("gc", settings.gc_interval_s, gc.run)
 
     gate = Gate(cluster.state, sealer.unseal, time, settings.metrics_token, metrics_open=settings.dev)
@@ -58,7 +60,7 @@ def build(told: Handover) -> Application:
 class Readiness:
     """Whether the server can serve: the data plane answers and the metadata store takes a durable write."""
 
-    def __init__(self, told: Handover, store: SqliteStore) -> None:
+    def __init__(self, told: Handover, store: MetadataStore) -> None:
         host = told.settings.s3_bind.host
         self._s3 = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), told.s3_port  # noqa: S104 -- recognised only
         self._store = store

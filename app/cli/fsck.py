@@ -6,14 +6,13 @@ Knows how the stores are opened outside a server. Must not know what is checked 
 import sqlite3
 
 from app.adapters.chunks.recovery import recover
-from app.adapters.chunks.store import SegmentStore
-from app.adapters.sql.store import SqliteStore
 from app.cli.command import complain, say
 from app.config import Settings
 from app.core.errors import StoreError
 from app.runtime.offload import Offload
 from app.services.check import Check, CheckReport
-from roles.data_dir import DataDir, Refusal, checking
+from roles import stores
+from roles.data_dir import Refusal, checking
 from roles.running import SOURCES
 
 _THREADS = 2
@@ -21,26 +20,25 @@ _THREADS = 2
 
 def run(settings: Settings) -> int:
     """0 when every object reads back whole, 1 when one does not or the check could not be made."""
-    directory = DataDir(settings.data_dir)
     try:
-        with checking(directory.root) as alone:
+        with checking(settings.data_dir) as alone:
             if alone:
-                recover(directory.chunks)  # an unclean stop may have left the index behind the segments
-            report = _check(directory, settings)
+                recover(stores.device(settings))  # an unclean stop may have left the index behind the segments
+            report = _check(settings)
     except (Refusal, StoreError) as error:
         complain(str(error))
         return 1
     except (OSError, sqlite3.Error) as error:
-        complain(f"{directory.root}: {error}")
+        complain(f"{settings.data_dir}: {error}")
         return 1
     return _say(report)
 
 
-def _check(directory: DataDir, settings: Settings) -> CheckReport:
+def _check(settings: Settings) -> CheckReport:
     offload = Offload(_THREADS)
-    store = SqliteStore(directory.database)
+    store = stores.open_metadata(settings)
     try:
-        chunks = SegmentStore(directory.chunks, offload, settings.disk_reserve_bytes)
+        chunks = stores.open_chunks(settings, offload)
         try:
             return Check(store, chunks, SOURCES, complain).run()
         finally:

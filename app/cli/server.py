@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from app.adapters.chunks.recovery import recover
 from app.adapters.cluster.local import Writer
 from app.adapters.cluster.sealing import Sealer
 from app.cli import supervise
@@ -20,7 +21,7 @@ from app.core.errors import StoreError
 from app.core.ids import make_id
 from app.runtime import lineage
 from migrations.run import MigrationError, migrate
-from roles import credentials, data_dir, handover
+from roles import credentials, data_dir, handover, stores
 from roles.credentials import RootCredentials
 from roles.data_dir import DataDir, Refusal
 from roles.handover import Handover
@@ -35,6 +36,7 @@ class Boot:
     lock: int
     s3: socket.socket
     admin: socket.socket
+    ports: tuple[int, int]
     master_key: bytes
     root: RootCredentials
 
@@ -70,12 +72,13 @@ def _boot(settings: Settings) -> Boot:
         root = credentials.root_credentials(settings, directory, sealer, create=True)
         _install_root(directory, sealer, root)
         migrate(directory.database)
-        _recover(directory)
+        recover(stores.device(settings))
     except (StoreError, MigrationError) as error:
         raise Refusal(str(error)) from error
     except (OSError, sqlite3.Error) as error:
         raise Refusal(f"data directory {directory.root}: {error}") from error
-    return Boot(settings, directory, lock, s3, admin, master_key, root)
+    ports = (s3.getsockname()[1], admin.getsockname()[1])
+    return Boot(settings, directory, lock, s3, admin, ports, master_key, root)
 
 
 def _listen(bind: Bind, backlog: int, what: str) -> socket.socket:
@@ -123,19 +126,11 @@ def _has_credentials(account: Account, sealer: Sealer, root: RootCredentials) ->
     ]
 
 
-def _recover(directory: DataDir) -> None:
-    """Bring the chunk store to the last acknowledged write after an unclean stop."""
-    from app.adapters.chunks import recovery
-
-    recovery.recover(directory.chunks)
-
-
 def _children(boot: Boot) -> list[supervise.Child]:
     """The two gunicorn masters, to be started in this order."""
-    ports = (boot.s3.getsockname()[1], boot.admin.getsockname()[1])
     children = []
     for role, listener in ((handover.DATA, boot.s3), (handover.MANAGER, boot.admin)):
-        told = Handover(role, boot.settings, boot.master_key, listener.fileno(), os.getpid(), *ports)
+        told = Handover(role, boot.settings, boot.master_key, listener.fileno(), os.getpid(), *boot.ports)
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("ZAPFS_", "GUNICORN_"))
         }
@@ -154,8 +149,8 @@ def _address(listener: socket.socket) -> tuple[str, int]:
 
 def _announce(boot: Boot) -> None:
     settings, root = boot.settings, boot.root
-    s3 = f"http://{Bind(settings.s3_bind.host, boot.s3.getsockname()[1])}"
-    admin = f"http://{Bind(settings.admin_bind.host, boot.admin.getsockname()[1])}"
+    s3 = f"http://{Bind(settings.s3_bind.host, boot.ports[0])}"
+    admin = f"http://{Bind(settings.admin_bind.host, boot.ports[1])}"
     say(f"ZapFS {version('zapfs')} is ready")
     say(f"  S3     {s3}  ({settings.workers} workers, region {settings.region})")
     say(f"  admin  {admin}  (/health /ready /metrics)")

@@ -119,3 +119,4 @@ SWITCH_SECONDS: Final = 0.001  # a native thread in Python code gives the interp
 READY_CACHE_SECONDS: Final = 1.0  # strangers may ask /ready as often as they like
 PROBE_SECONDS_MAX: Final = 2.0
 METRICS_FLUSH_SECONDS: Final = 0.5
+READ_BOARD_SECONDS: Final = 1.0  # between two publications of a process' oldest read

@@ -1,0 +1,84 @@
+"""Builds a data worker: S3 on the stores of this machine, in one process of many."""
+
+import os
+from collections.abc import Mapping
+
+from flask import Flask
+
+from app.adapters.cluster.local import Follower
+from app.adapters.cluster.sealing import Sealer
+from app.adapters.read_board import FileReadBoard
+from app.core import limits
+from app.faces.http.app import S3Door
+from app.faces.http.exchange import Handler, Record
+from app.faces.http.s3.table import UseCases, handlers
+from app.runtime.buffers import BufferPool
+from app.runtime.telemetry import metrics
+from app.services.access import Access
+from app.services.blobs import Blobs
+from app.services.buckets import Buckets
+from app.services.copying import Copying
+from app.services.listing import Listing
+from app.services.multipart import Multipart
+from app.services.objects import Objects
+from app.services.reading import Reading
+from roles import stores
+from roles.data_dir import DataDir
+from roles.handover import Handover
+from roles.running import SOURCES, Application, Running
+
+
+def build(told: Handover) -> Application:
+    """The S3 application of this process. Raises StoreError when a store cannot be opened."""
+    settings = told.settings
+    running = Running(told, limits.OFFLOAD_THREADS)
+    cluster = Follower(DataDir(settings.data_dir).cluster, running.offload.call)
+    running.every("cluster", limits.CLUSTER_POLL_SECONDS, cluster.refresh)
+    access = Access(cluster, Sealer(told.master_key, os.urandom).unseal, running.offload)
+    door = S3Door(
+        _handlers(running),
+        access,
+        SOURCES,
+        Observer(running).observe,
+        lambda request_id, error: running.log.failure("request failed", error, request_id=request_id),
+        settings.s3_domain,
+    )
+    # Flask stays the application gunicorn serves; S3 needs none of its routing, which costs more than S3's own work.
+    flask = Flask("zapfs", static_folder=None)
+    flask.wsgi_app = door  # type: ignore[assignment, method-assign]
+    return Application(flask.wsgi_app, running)
+
+
+def _handlers(running: Running) -> Mapping[str, Handler]:
+    """Every operation's handler, on the stores of this machine."""
+    settings = running.told.settings
+    store = stores.open_metadata(settings)
+    running.at_end(store.close)
+    chunks = stores.open_chunks(settings, running.offload)
+    running.at_end(chunks.close)
+    buckets = Buckets(store, SOURCES)
+    blobs = Blobs(store, chunks, BufferPool(settings.buffer_budget_bytes), running.offload, SOURCES)
+    reading = Reading(store, chunks, SOURCES)
+    board = FileReadBoard(DataDir(settings.data_dir).reads)
+    running.every("reads", limits.READ_BOARD_SECONDS, lambda: board.publish(reading.oldest_ms()))
+    objects = Objects(store, blobs, reading, buckets, settings.inline_bytes)
+    copying = Copying(objects, blobs, reading, buckets)
+    multipart = Multipart(store, blobs, buckets, objects, copying, SOURCES)
+    listing = Listing(store, buckets)
+    return handlers(UseCases(buckets, objects, copying, multipart, listing, settings.region, settings.regions))
+
+
+class Observer:
+    """Turns every answered request into a log line and numbers."""
+
+    def __init__(self, running: Running) -> None:
+        self._log = running.log
+        self._wanted = running.log.wants("info")
+
+    def observe(self, record: Record) -> None:
+        """One request is over."""
+        metrics.request(
+            record.operation, record.status, record.bytes_in, record.bytes_out, record.seconds, record.stages
+        )
+        if self._wanted or record.status >= 500:
+            self._log.write("error" if record.status >= 500 else "info", "request", **record._asdict())
