@@ -69,7 +69,6 @@ BUCKET_MARKERS: Final[Markers] = {
 OBJECT_MARKERS: Final[Markers] = {
     "acl": _read_write("ObjectAcl"),
     "annotation": _configuration("ObjectAnnotation"),
-    "append": {"POST": "AppendObject"},
     "attributes": {"GET": "GetObjectAttributes"},
     "encryption": {"PUT": "UpdateObjectEncryption"},
     "legal-hold": _read_write("ObjectLegalHold"),
