@@ -4,6 +4,7 @@ python -m tests.bench.metadata [--processes 4] [--greenlets 8] [--seconds 5] [--
 """
 
 import argparse
+import contextlib
 import json
 import multiprocessing
 import os
@@ -93,10 +94,8 @@ def run(path: str, options: argparse.Namespace) -> None:
         process.start()
     wal = 0
     while any(process.is_alive() for process in processes):
-        try:
+        with contextlib.suppress(FileNotFoundError):
             wal = max(wal, os.stat(path + "-wal").st_size)
-        except FileNotFoundError:
-            pass
         time.sleep(0.05)
     answers = [json.loads(answer.read_text()) for answer in Path(path).parent.glob("*.answer.*")]
     latencies = sorted(one for answer in answers for one in answer[0])
