@@ -112,6 +112,7 @@ REFUSED: list[tuple[str, int, bytes]] = [
     ("a TLS hello", 400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"),
     ("method in lower case", 400, line(b"get /echo HTTP/1.1")),
     ("NUL in the target", 400, line(b"GET /ec\x00ho HTTP/1.1")),
+    ("Latin in the target", 400, line(b"GET /\xe9cho HTTP/1.1")),
     ("fragment in the target", 400, line(b"GET /echo#f HTTP/1.1")),
     ("asterisk form", 400, line(b"OPTIONS * HTTP/1.1")),
     ("authority form", 400, line(b"CONNECT h:80 HTTP/1.1")),
