@@ -66,6 +66,8 @@ def parse_head(data: bytes, limits: WireLimits, *, scanned: int = 0) -> Head | N
     method, target, version = parsed.method, parsed.path, parsed.minor_version
     if parsed.consumed != consumed or data.find(b"\r\n") != len(method) + len(target) + _LINE_OVERHEAD:
         raise Refusal(400, "The request line is malformed.")
+    if not target.isascii():
+        raise Refusal(400, "The request target must be percent-encoded.")
     headers = _headers(parsed.headers)
     length, chunked = _framing(headers, version)
     text = target.decode("latin-1")
