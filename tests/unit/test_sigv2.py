@@ -75,6 +75,20 @@ def test_a_bucket_named_by_the_host_is_part_of_what_is_signed() -> None:
         check(made, bucket="other")
 
 
+@pytest.mark.parametrize("path", ["/bucket", "/bucket/"])
+def test_a_bucket_s_own_resource_ends_in_a_slash(path: str) -> None:
+    made = presigned("GET", "/bucket?list-type=2", auth_path="/bucket/")
+    check(made._replace(raw_path=path))
+
+
+def test_a_header_repeated_as_a_parameter_must_come_as_a_header() -> None:
+    made = presigned("PUT", "/bucket/key", {"x-amz-meta-a": "b c"})
+    assert "x-amz-meta-a=b%20c" in made.raw_query
+    check(made)
+    assert refused(made._replace(headers={"host": "h"})).code == "AccessDenied"
+    assert refused(made._replace(headers={"host": "h", "x-amz-meta-a": "other"})).code == "AccessDenied"
+
+
 @pytest.mark.parametrize("change", [{"method": "PUT"}, {"raw_path": "/bucket/other"}, {"raw_path": "/bucket//key"}])
 def test_a_url_is_good_for_its_own_request_only(change: dict[str, str]) -> None:
     assert refused(presigned("GET", "/bucket/key")._replace(**change)).code == "SignatureDoesNotMatch"

@@ -62,13 +62,17 @@ def parse(request: SignedRequest) -> Claim | None:
         raise S3Error("InvalidToken")
     if not (expires.isascii() and expires.isdigit() and len(expires) <= 12):
         raise S3Error("AccessDenied", "Invalid date (should be seconds since epoch)")
-    return Claim(access_key, signature, int(expires), expires, _signed_parameters(values))
+    return Claim(access_key, signature, int(expires), expires, _signed_parameters(values, request.headers))
 
 
-def _signed_parameters(values: Mapping[str, str | None]) -> str:
-    """The parameters as they are signed: sorted, decoded. Raises S3Error AccessDenied for those that would not be."""
+def _signed_parameters(values: Mapping[str, str | None], headers: Mapping[str, str]) -> str:
+    """The parameters as they are signed: sorted, decoded. Raises S3Error AccessDenied for those that would not be.
+
+    Botocore repeats the headers a URL was made for as parameters; such a one says nothing new when its header came.
+    """
     for name, value in values.items():
-        if name not in _OWN and name not in _SIGNED and name not in _HARMLESS:
+        repeats = name.startswith("x-amz-") and headers.get(name) == value
+        if not (name in _OWN or name in _SIGNED or name in _HARMLESS or repeats):
             raise S3Error("AccessDenied", reason="a query parameter that signature version 2 does not cover")
         # Values are signed decoded: "a&versionId=1" in one would read as two parameters in what was signed.
         if value and any(piece.partition("=")[0] in _SIGNED for piece in value.split("&")[1:]):
@@ -90,8 +94,12 @@ def verify(claim: Claim, request: SignedRequest, secret: str | None, now_s: floa
         fields = {"Expires": claim.expires, "ServerTime": timestamps.iso_extended(now_s)}
         raise S3Error("AccessDenied", "Request has expired", fields=fields)
     prefix = f"/{bucket_of_host}" if bucket_of_host else ""
-    for path in dict.fromkeys((request.raw_path, canonical.path(request.raw_path))):
-        text = string_to_sign(request, claim, prefix + path)
+    spellings = [prefix + request.raw_path, prefix + canonical.path(request.raw_path)]
+    if "/" not in spellings[0][1:]:
+        # A bucket's own resource is signed with a slash behind it, whether or not the path has it.
+        spellings.append(spellings[0] + "/")
+    for path in dict.fromkeys(spellings):
+        text = string_to_sign(request, claim, path)
         computed = b64encode(digest(secret.encode(), text.encode("latin-1"), "sha1"))
         if compare_digest(computed, claim.signature.encode()):
             return
