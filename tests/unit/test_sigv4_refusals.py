@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.core.auth import canonical, payload, signer, timestamps
-from app.core.auth.sigv4 import SignedRequest, parse
+from app.core.auth.sigv4 import SignedRequest, parse, verify
 from app.core.errors import S3Error
 from tests.unit.signing import (
     ACCESS_KEY,
@@ -299,3 +301,52 @@ def test_the_decoded_length_of_a_stream_is_digits_only() -> None:
             payload.decoded_length({"x-amz-decoded-content-length": text})
     with pytest.raises(S3Error, match="MissingContentLength"):
         payload.decoded_length({})
+
+
+LATIN = st.text(st.characters(max_codepoint=255), max_size=40)
+WORDS = st.sampled_from(
+    [
+        "AWS4-HMAC-SHA256 ",
+        "AWS ",
+        f"Credential={ACCESS_KEY}/20130524/us-east-1/s3/aws4_request",
+        "SignedHeaders=host;x-amz-date;x-amz-content-sha256",
+        "Signature=",
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256",
+        f"X-Amz-Credential={ACCESS_KEY}/20130524/us-east-1/s3/aws4_request",
+        "X-Amz-Date=20130524T000000Z",
+        "X-Amz-Expires=60",
+        "X-Amz-SignedHeaders=host",
+        "X-Amz-Signature=x",
+        "%",
+        "&",
+        "=",
+        ",",
+    ]
+)
+ANYTHING = st.lists(WORDS | LATIN, max_size=8)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    path=LATIN,
+    query=ANYTHING,
+    authorization=ANYTHING,
+    date=LATIN | st.just("20130524T000000Z"),
+    in_header=st.booleans(),
+)
+def test_anything_at_all_is_anonymous_or_refused(
+    path: str, query: list[str], authorization: list[str], date: str, in_header: bool
+) -> None:
+    headers = {"host": HOST, "x-amz-date": date, "x-amz-content-sha256": EMPTY} if in_header else {"host": HOST}
+    if in_header:
+        headers["authorization"] = ",".join(authorization).replace(" ,", " ")
+    made = SignedRequest("GET", f"/{path}", "&".join(query), headers)
+    try:
+        claim = parse(made)
+    except S3Error:
+        return
+    if claim is not None:
+        with pytest.raises(S3Error):
+            verify(claim, made, SECRET, NOW)
+    else:
+        assert not in_header

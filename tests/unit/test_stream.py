@@ -316,6 +316,38 @@ def test_trailers_as_minio_clients_write_them_are_taken() -> None:
     assert decoder.trailers == {CHECKSUM: "sOO8/Q=="}
 
 
+FRAGMENTS = st.sampled_from(
+    [
+        b"0",
+        b"1",
+        b"2000",
+        b"\r\n",
+        b"\n",
+        b";chunk-signature=",
+        b"a" * 64,
+        b"x",
+        b"x-amz-checksum-crc32c:sOO8/Q==",
+        b":",
+    ]
+)
+
+
+@pytest.mark.parametrize("framing", Framing)
+@settings(max_examples=200, deadline=None)
+@given(pieces=st.lists(FRAGMENTS | st.binary(max_size=20), max_size=12), length=st.integers(0, 20), tells=st.booleans())
+def test_any_bytes_at_all_decode_or_are_refused(
+    framing: Framing, pieces: list[bytes], length: int, tells: bool
+) -> None:
+    decoder = body(b"".join(pieces), length, framing, ANNOUNCED, tells_length=tells)
+    try:
+        received = read(decoder, 7)
+    except S3Error:
+        assert not decoder.ended
+    else:
+        assert len(received) == length
+        assert decoder.ended
+
+
 def test_large_content_goes_straight_into_the_caller_s_buffer() -> None:
     size = 4 << 20
     data = encode(b"y" * size, Framing.UNSIGNED_TRAILER, SEED, 1 << 20)
