@@ -1,0 +1,72 @@
+"""A disk that runs full refuses new bytes and harms nothing stored; room made is room again. Needs root for tmpfs."""
+
+import hashlib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.server import Server
+from tests.integration.test_objects import MIB, noise
+
+DISK_BYTES = 1_100 * MIB
+RESERVES = {"reserve kept": 64 * MIB, "to the last byte": 0}
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A tmpfs of a known size, unmounted afterwards."""
+    mount = tmp_path / "disk"
+    mount.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "zapfs-test", str(mount)], check=True)
+    try:
+        yield mount
+    finally:
+        subprocess.run(["umount", "-l", str(mount)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reserve", RESERVES)
+def test_a_full_disk_refuses_writes_serves_reads_and_recovers(small_disk: Path, reserve: str) -> None:
+    settings = {"ZAPFS_DISK_RESERVE_BYTES": str(RESERVES[reserve]), "ZAPFS_GC_GRACE_S": "0", "ZAPFS_GC_INTERVAL_S": "1"}
+    server = Server(small_disk / "data", workers=1, dev=True, environment=settings)
+    with server:
+        raw = server.raw()
+        assert raw.call("PUT", "/full").status == 200
+        stored = fill(server)
+        assert len(stored) >= 10
+        for _ in range(5):
+            assert raw.call("PUT", "/full/more", noise(8 * MIB, 999)).status in (503, 507)
+        for key, digest in stored.items():
+            answer = raw.call("GET", f"/full/{key}")
+            assert (answer.status, hashlib.md5(answer.body).hexdigest()) == (200, digest)
+        assert raw.call("GET", "/full/more").status == 404
+        assert raw.call("GET", "/full?list-type=2").status == 200
+        for key in list(stored)[: len(stored) // 2]:
+            assert raw.call("DELETE", f"/full/{key}").status == 204, "a full disk must still let go"
+            del stored[key]
+        for _ in range(20):
+            server.admin("gc", "run")
+            if raw.call("PUT", "/full/again", noise(8 * MIB, 1000)).status == 200:
+                break
+        else:
+            pytest.fail("room made by deleting was not given back")
+        server.stop()
+        done = server.fsck()
+        assert done.returncode == 0, done.stdout + done.stderr
+        server.start()
+        assert server.raw().call("GET", "/full/again").body == noise(8 * MIB, 1000)
+
+
+def fill(server: Server) -> dict[str, str]:
+    """PUT objects of 8 MiB until one is refused; key -> MD5 of those acknowledged."""
+    raw, stored = server.raw(), {}
+    for number in range(DISK_BYTES // (8 * MIB) + 1):
+        data = noise(8 * MIB, number)
+        answer = raw.call("PUT", f"/full/k{number:03}", data)
+        if answer.status != 200:
+            assert answer.status in (503, 507), answer.body
+            return stored
+        stored[f"k{number:03}"] = hashlib.md5(data).hexdigest()
+    raise AssertionError("the disk never ran full")
