@@ -181,7 +181,7 @@ def test_a_client_may_escape_less_than_it_signs(sent: str, signed_as: str) -> No
     check(made._replace(raw_path=path, raw_query=query))
 
 
-@pytest.mark.parametrize("target", ["/b/a%2Fb", "/b/a+b", "/b/%41", "/b/a:b@c", "/b?prefix=a+b", "/b?marker=a/b"])
+@pytest.mark.parametrize("target", ["/b/a%2Fb", "/b/a+b", "/b/%41", "/b/a:b@c", "/b?prefix=a+b", "/b?b&a=1"])
 def test_a_client_may_sign_the_very_target_it_sends(target: str) -> None:
     path, _, query = target.partition("?")
     headers = {"host": HOST, "x-amz-date": "20130524T000000Z", "x-amz-content-sha256": EMPTY}

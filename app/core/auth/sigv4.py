@@ -125,8 +125,8 @@ def verify(claim: Claim, request: SignedRequest, secret: str | None, now_s: floa
     """Believe the claim or raise: InvalidAccessKeyId (`secret` is None), RequestTimeTooSkewed, AccessDenied (expired),
     SignatureDoesNotMatch, XAmzContentSHA256Mismatch (only with `body_sha256`).
 
-    Two spellings of the target are tried: the canonical one, then the one received. Both decode to the same key and
-    parameters, so a signature is never good for more than it was made for.
+    The target's canonical spelling is tried first, then the one received, its query sorted or, as older curl signs it,
+    not. All decode to the same key and parameters, so a signature is never good for more than it was made for.
     """
     if secret is None:
         raise S3Error("InvalidAccessKeyId", fields={"AWSAccessKeyId": claim.access_key})
@@ -135,8 +135,9 @@ def verify(claim: Claim, request: SignedRequest, secret: str | None, now_s: floa
     target = canonical.path(request.raw_path), canonical.query(claim.query) if claim.query else ""
     failure = _mismatch(claim, request, key, target)
     if failure is not None:
-        sent = request.raw_path, canonical.query(canonical.raw_pairs(request.raw_query))
-        if sent == target or _mismatch(claim, request, key, sent) is not None:
+        queries = canonical.query(canonical.raw_pairs(request.raw_query)), request.raw_query
+        others = {(request.raw_path, query) for query in queries} - {target}
+        if all(_mismatch(claim, request, key, other) for other in others):
             raise failure
     if request.body_sha256 and request.body_sha256 != claim.payload.lower():
         raise S3Error("XAmzContentSHA256Mismatch")
