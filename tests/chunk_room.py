@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app.adapters.chunks.disk import Device
 from app.adapters.chunks.recovery import Recovery, recover
 from app.adapters.chunks.store import SegmentStore
+from app.core.errors import Missing
 from app.core.limits import MIB
 from app.ports.chunks import BlobName
 from app.runtime.offload import Offload
@@ -45,10 +46,14 @@ def opened(device: Device, *, recovering: bool = True) -> Iterator[SegmentStore]
 
 
 def recovered_blobs(device: Device) -> tuple[Recovery, dict[bytes, bytes]]:
-    """Recover a device, then every blob it knows, read and verified."""
+    """Recover a device, then every blob it knows, read and verified. Those whose deletion was cut off are missing."""
     report = recover(device)
+    blobs = {}
     with opened(device, recovering=False) as store:
-        return report, {name.blob_id: read_all(store, name.blob_id) for name in store.names()}
+        for name in store.names():
+            with suppress(Missing):
+                blobs[name.blob_id] = read_all(store, name.blob_id)
+    return report, blobs
 
 
 def read_all(store: SegmentStore, blob_id: bytes) -> bytes:

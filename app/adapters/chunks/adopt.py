@@ -13,6 +13,7 @@ from app.adapters.chunks.index import Entry, Index, Place
 from app.adapters.chunks.record import Head, SegmentHead
 from app.adapters.chunks.scan import Contents, Damage
 from app.adapters.chunks.segment import read_end, read_head, seal_file
+from app.core.types import BlobId
 
 
 def adopt(device: Device, index: Index, segment_id: int) -> Contents | None:
@@ -34,8 +35,9 @@ def adopt(device: Device, index: Index, segment_id: int) -> Contents | None:
         if read_end(fd, head) is not None or not disk.own_byte(fd, erase.GATE):
             return None
         contents = scan.open_contents(fd, head)
-        erase.kill(fd, head, [_placed(head, found) for found in contents.torn])
+        erase.kill(fd, head, [placed(head, found) for found in contents.torn])
         seal_file(fd, head, contents.end)
+        index.remove(placed(head, found) for found in contents.dead)
         publish(device, index, fd, head, contents)
         return contents
     finally:
@@ -112,6 +114,7 @@ def _switched(index: Index, fd: int, head: SegmentHead) -> bool:
     return False
 
 
-def _placed(head: SegmentHead, found: tuple[int, Head]) -> tuple[bytes, Place]:
-    offset, torn = found
-    return torn.name.blob_id, Place(head.segment_id, offset, torn.length)
+def placed(head: SegmentHead, found: tuple[int, Head]) -> tuple[BlobId, Place]:
+    """A record that was found, as the index would know it."""
+    offset, which = found
+    return which.name.blob_id, Place(head.segment_id, offset, which.length)

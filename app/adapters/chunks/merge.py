@@ -11,26 +11,28 @@ Knows the order that makes a merge safe at every point. Must not know when to me
 """
 
 import os
-from collections.abc import Iterator
 
 from app.adapters.chunks import adopt, disk, erase, record, scan
 from app.adapters.chunks.disk import Device
 from app.adapters.chunks.index import Entry, Index, Place
 from app.adapters.chunks.record import PAGE, Head, SegmentHead
 from app.adapters.chunks.segment import OpenSegment, head_page, padding
-from app.core.errors import Corrupt, Unavailable
+from app.core.errors import Corrupt
 
 Move = tuple[Entry, Place]
 
 
-def merge(device: Device, index: Index, sources: list[SegmentHead]) -> None:
-    """Replace sealed segments by one that holds their live records. Raises Corrupt, Full, Unavailable, OSError."""
+def merge(device: Device, index: Index, sources: list[SegmentHead]) -> bool:
+    """Replace sealed segments by one that holds their live records. False when something dies in one just now.
+
+    Raises Corrupt, Full, Unavailable, OSError; nothing has changed then, or the next upkeep finishes the work.
+    """
     fds: dict[int, int] = {}
     try:
         for source in sources:
             fds[source.segment_id] = os.open(device.path(source.segment_id), os.O_RDWR | os.O_CLOEXEC)
             if not disk.own_byte(fds[source.segment_id], erase.GATE):
-                raise Unavailable("a blob of the segment is being deleted")
+                return False
         copy = OpenSegment(device, tuple(source.segment_id for source in sources), disk.UNFINISHED)
         try:
             moves = _copy(index, sources, fds, copy)
@@ -46,6 +48,7 @@ def merge(device: Device, index: Index, sources: list[SegmentHead]) -> None:
         for _, old in moves:
             if disk.own_byte(fds[old.segment_id], old.offset):
                 erase.give_back(fds[old.segment_id], [old])
+        return True
     finally:
         for fd in fds.values():
             os.close(fd)
@@ -55,27 +58,21 @@ def _copy(index: Index, sources: list[SegmentHead], fds: dict[int, int], copy: O
     """Write every live record of the sources into the copy, durably sealed but still owned."""
     moves: list[Move] = []
     copy.batch = 1
-    counts = index.counts()
     for source in sources:
         fd = fds[source.segment_id]
         before = len(moves)
-        for offset, head in _live(index, source, fd):
-            moves.append(_copy_record(copy, fd, offset, head, source))
-        if len(moves) - before != counts[source.segment_id].blobs:
+        contents = scan.sealed_contents(fd, source, os.fstat(fd).st_size)
+        index.remove(adopt.placed(source, found) for found in contents.dead)  # a killed deletion left them there
+        for found in contents.live:
+            blob_id, place = adopt.placed(source, found)
+            if index.get(blob_id) == place:
+                moves.append(_copy_record(copy, fd, *found, source))
+        if len(moves) - before != index.counts()[source.segment_id].blobs:
             raise Corrupt(f"segment {source.segment_id:016x} lacks records the index knows")
     os.ftruncate(copy.fd, copy.end)
     disk.write_all(copy.fd, [record.encode_end(copy.head, copy.end)], record.END_OFFSET)
     os.fsync(copy.fd)
     return moves
-
-
-def _live(index: Index, source: SegmentHead, fd: int) -> Iterator[tuple[int, Head]]:
-    for found in scan.walk(fd, source, os.fstat(fd).st_size):
-        if isinstance(found, scan.Damage):
-            continue
-        offset, head = found
-        if not head.dead and index.get(head.name.blob_id) == Place(source.segment_id, offset, head.length):
-            yield offset, head
 
 
 def _copy_record(copy: OpenSegment, fd: int, offset: int, head: Head, source: SegmentHead) -> Move:

@@ -131,13 +131,12 @@ class Reclaim:
             if len(chosen) == COMPACT_SOURCES_MAX:
                 break
         # One segment whose dead pages were punched already gives nothing back.
-        if len(chosen) < 2 and taken * COMPACT_LIVE_PERCENT < size * 100:
-            return 0
-        if self._device.free_bytes() < size:
+        worth_it = len(chosen) > 1 or taken * COMPACT_LIVE_PERCENT > size * 100
+        if not worth_it or self._device.free_bytes() < size:
             return 0
         try:
-            merge(self._device, self._index, chosen)
+            merged = merge(self._device, self._index, chosen)
         except Corrupt:
             self._damaged.update(head.segment_id for head in chosen)
             return 0
-        return max(1, taken - size)
+        return max(1, taken - size) if merged else 0

@@ -24,9 +24,11 @@ class Damage:
 
 @dataclass(slots=True)
 class Contents:
-    """A segment's live records in order, its damage, records that a crash left torn, and where its records end."""
+    """A segment's live records in order, dead ones not punched yet, records that a crash left torn, its damage, and
+    where its records end."""
 
     live: list[tuple[int, Head]] = field(default_factory=list)
+    dead: list[tuple[int, Head]] = field(default_factory=list)
     torn: list[tuple[int, Head]] = field(default_factory=list)
     damage: list[Damage] = field(default_factory=list)
     end: int = PAGE
@@ -39,8 +41,8 @@ def sealed_contents(fd: int, segment: SegmentHead, end: int) -> Contents:
         if isinstance(found, Damage):
             if len(contents.damage) < RESCAN_FINDINGS_MAX:
                 contents.damage.append(found)
-        elif not found[1].dead:
-            contents.live.append(found)
+        else:
+            (contents.dead if found[1].dead else contents.live).append(found)
     return contents
 
 
@@ -58,6 +60,7 @@ def open_contents(fd: int, segment: SegmentHead) -> Contents:
     contents = Contents(damage=[item for item in found if isinstance(item, Damage) and item.offset < durable])
     for offset, head in records:
         if head.dead:
+            contents.dead.append((offset, head))
             contents.end = max(contents.end, min(offset + head.size, stop))
         elif head.batch == last and not payload_matches(fd, offset, head):
             contents.torn.append((offset, head))
