@@ -81,19 +81,18 @@ def _signed_parameters(values: Mapping[str, str | None], headers: Mapping[str, s
     return "&".join(name if value is None else f"{name}={value}" for name, value in signed)
 
 
-def verify(claim: Claim, request: SignedRequest, secret: str | None, now_s: float, bucket_of_host: str = "") -> None:
+def verify(claim: Claim, request: SignedRequest, secret: str | None, now_s: float) -> None:
     """Believe the claim or raise S3Error: InvalidAccessKeyId (`secret` is None), AccessDenied (expired),
     SignatureDoesNotMatch.
 
-    `bucket_of_host`: the bucket when the Host header names it; it is part of what is signed. Of the path both the
-    spelling received and the canonical one are tried, as in sigv4.
+    Of the path both the spelling received and the canonical one are tried, as in sigv4.
     """
     if secret is None:
         raise S3Error("InvalidAccessKeyId", fields={"AWSAccessKeyId": claim.access_key})
     if now_s >= claim.expires_s:
         fields = {"Expires": claim.expires, "ServerTime": timestamps.iso_extended(now_s)}
         raise S3Error("AccessDenied", "Request has expired", fields=fields)
-    prefix = f"/{bucket_of_host}" if bucket_of_host else ""
+    prefix = f"/{request.bucket_of_host}" if request.bucket_of_host else ""
     spellings = [prefix + request.raw_path, prefix + canonical.path(request.raw_path)]
     if "/" not in spellings[0][1:]:
         # A bucket's own resource is signed with a slash behind it, whether or not the path has it.
