@@ -260,7 +260,7 @@ class Protocol:
 
     def _orphan(self, state: State, blob: Blob) -> bool:
         if self.mutant == "orphan scrub by owner only":
-            return self._dead(state, blob.owner)
+            return (blob.owner, "open") not in state.intents and blob.owner not in state.visible
         return blob.owner not in state.references and not self._young(state, blob)
 
     def _young(self, state: State, blob: Blob) -> bool:
