@@ -42,8 +42,8 @@ class SignedRequest(NamedTuple):
 
     `raw_path`, `raw_query`: the request target as received (latin-1 text), without "?". `headers` by lower-case name,
     repeated ones joined by ",". `body_sha256`: hex digest of the body, given only by a face that holds it whole; then
-    x-amz-content-sha256 may be missing, and must agree if it is there. `bucket_of_host`: the bucket when the Host header
-    names it; only version 2 signs it apart.
+    x-amz-content-sha256 may be missing, and must agree if it is there. `bucket_of_host`: the bucket when the Host
+    header names it; only version 2 signs it apart.
     """
 
     method: str
