@@ -74,13 +74,22 @@ def _absolute(target: str, host: str) -> tuple[str, str]:
     return host, slash + path or "/"
 
 
+def bucket_of_host(host: str, domains: Sequence[str]) -> str:
+    """The bucket a Host header names as a sub-domain of one of `domains` (lower case), or ""."""
+    name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
+    name = name.lower()
+    for domain in domains:
+        if name.endswith("." + domain):
+            return name[: -len(domain) - 1]
+    return ""
+
+
 def _addressed(path: str, host: str, domains: Sequence[str]) -> tuple[str, str]:
     """(bucket, key still escaped) of a path that starts with "/"."""
-    for domain in domains:
-        name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
-        name = name.lower()
-        if name.endswith("." + domain):
-            return name[: -len(domain) - 1], path[1:]
+    if domains:
+        named = bucket_of_host(host, domains)
+        if named:
+            return named, path[1:]
     bucket, _, key = path[1:].partition("/")
     return (bucket if "%" not in bucket and bucket.isascii() else _decode(bucket)), key
 

@@ -106,13 +106,17 @@ class S3Door:
         except S3Error as error:
             wrong = error
         now_ms = self._sources.now_ms()
-        path, _, query = request.target.partition("?")
-        identity = self._access.authenticate(SignedRequest(request.method, path, query, request.headers), now_ms)
+        identity = self._access.authenticate(self._signed(request), now_ms)
         story.access_key_id = identity.caller.access_key_id
         if wrong is not None:
             raise wrong
         call = Call(identity.caller, story.request_id, now_ms, story.stages)
         return self._handlers[story.operation.name](Exchange(request, story.operation, call, identity, self._access))
+
+    def _signed(self, request: Request) -> SignedRequest:
+        path, _, query = request.target.partition("?")
+        named = operations.bucket_of_host(request.headers.get("host", ""), self._domains) if self._domains else ""
+        return SignedRequest(request.method, path, query, request.headers, bucket_of_host=named)
 
     def _translated(self, story: _Story, error: StoreError) -> S3Error:
         reason = f"{type(error).__name__}: {error}"
