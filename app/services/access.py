@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from app.core import integrity
-from app.core.auth import payload, sigv4
+from app.core.auth import payload, sigv2, sigv4
 from app.core.auth.stream import AwsChunkedBody
 from app.core.body import Body
 from app.core.checksums import Hasher
@@ -28,10 +28,10 @@ Unseal = Callable[[str, bytes], str]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A caller whose claim was verified; `seed` signs the frames of a streamed body."""
+    """A caller whose claim was verified; `seed` signs the frames of a streamed body, None in a URL of version 2."""
 
     caller: Caller
-    seed: sigv4.Seed = field(repr=False)
+    seed: sigv4.Seed | None = field(repr=False)
 
 
 class Access:
@@ -46,15 +46,20 @@ class Access:
     def authenticate(self, request: sigv4.SignedRequest, now_ms: int) -> Identity:
         """Believe the request's claim or raise: AccessDenied (anonymous, expired, unsigned headers),
         InvalidAccessKeyId, SignatureDoesNotMatch, RequestTimeTooSkewed and what a malformed claim is answered with."""
-        claim = sigv4.parse(request, self._region)
+        claim = sigv2.parse(request) or sigv4.parse(request, self._region)
         if claim is None:
             raise S3Error("AccessDenied", reason="anonymous")
         account = self._cluster.state().by_access_key.get(claim.access_key)
         secret = None if account is None else self._secret(account, claim.access_key)
-        sigv4.verify(claim, request, secret, now_ms / 1000)
-        if account is None or secret is None:
+        seed = None
+        if isinstance(claim, sigv2.Claim):
+            sigv2.verify(claim, request, secret, now_ms / 1000)
+        else:
+            sigv4.verify(claim, request, secret, now_ms / 1000)
+            seed = None if secret is None else sigv4.seed(claim, secret)
+        if account is None:
             raise S3Error("InvalidAccessKeyId")
-        return Identity(_caller(account, claim.access_key), sigv4.seed(claim, secret))
+        return Identity(_caller(account, claim.access_key), seed)
 
     def _secret(self, account: Account, access_key: str) -> str | None:
         for key in account.keys:
