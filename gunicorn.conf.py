@@ -66,7 +66,13 @@ def when_ready(server):
 
 
 def post_fork(server, worker):
-    """A worker must not outlive its master, which holds the place in the lock of the data directory."""
+    """A worker must not outlive its master.
+
+    Until it has handlers of its own a stop just ends it: those it inherits from the master would swallow the signal,
+    and the master would wait for it in vain.
+    """
+    for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
     lineage.die_with(server.pid)
 
 

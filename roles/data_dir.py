@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from app.adapters.cluster.snapshot import sync_directory
 MARKER = "zapfs.json"
 LOCK = "lock"
 FORMAT_VERSION = 1
+_LEFTOVER_SECONDS = 5.0  # a killed server's last process may still be finishing a write to the disk
+_LEFTOVER_TRIES = 100
 _TOLERATED = frozenset({LOCK, MARKER + ".tmp", "lost+found"})  # in a directory that has no marker yet
 
 
@@ -163,18 +166,29 @@ def _check_ours(root: Path) -> bool:
 
 def _take_lock(root: Path) -> int:
     try:
-        fd = os.open(root / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        fd = os.open(root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise Refusal(f"data directory {root} is not writable: {error.strerror}") from error
+    for _ in range(_LEFTOVER_TRIES):
+        if _locked(fd):
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+            return fd
+        holder = os.pread(fd, 32, 0).decode("ascii", "replace").strip()
+        if Path("/proc", holder or "?").exists():
+            break
+        # Its front door is dead: the kernel is just taking the rest of its processes away.
+        time.sleep(_LEFTOVER_SECONDS / _LEFTOVER_TRIES)
+    os.close(fd)
+    raise InUse(f"data directory {root} is in use by another server (process {holder or 'unknown'})")
+
+
+def _locked(fd: int) -> bool:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        holder = os.pread(fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
-        os.close(fd)
-        raise InUse(f"data directory {root} is in use by another server (process {holder})") from None
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
-    return fd
+        return False
+    return True
 
 
 def _write_marker(root: Path, cluster_id: str, now_ms: int) -> None:
