@@ -296,9 +296,22 @@ class TestTheEnd:
         gunicorn = Gunicorn(tmp_path, PATIENT, "--worker-connections", "3")
         try:
             with contextlib.ExitStack() as stack:
-                guests = [stack.enter_context(gunicorn.connect()) for _ in range(6)]
-                for guest in guests:
+                for _ in range(7):
+                    guest = stack.enter_context(gunicorn.connect())
                     guest.sendall(request("/ignore"))
                     assert hear(guest, answers=1).statuses == [200]
+        finally:
+            gunicorn.close()
+
+    def test_the_last_seat_is_for_a_newcomer_even_if_it_is_slow_to_ask(self, tmp_path):
+        gunicorn = Gunicorn(tmp_path, PATIENT, "--worker-connections", "3")
+        try:
+            with gunicorn.connect() as one, gunicorn.connect() as two, gunicorn.connect() as newcomer:
+                one.sendall(request("/slow?0.6"))
+                two.sendall(request("/slow?0.6"))
+                time.sleep(0.3)
+                newcomer.sendall(request("/ignore"))
+                assert hear(newcomer, answers=1).statuses == [200]
+                assert hear(one, answers=1).statuses == hear(two, answers=1).statuses == [200]
         finally:
             gunicorn.close()

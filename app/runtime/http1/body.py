@@ -71,13 +71,17 @@ class _Body:
             except (Gone, Stalled) as error:
                 self._fail(error)
 
-    def _fail(self, error: Exception) -> NoReturn:
+    def _fail(self, error: BaseException) -> NoReturn:
+        """Remember that the body is broken, and say so; what is not the wire's (a timeout, a kill) goes on as it is."""
         if isinstance(error, Stalled):
             self.failure = S3Error("RequestTimeout", reason="the client stalled in the body")
         elif isinstance(error, Gone):
             self.failure = S3Error("IncompleteBody", reason="the client went away in the body")
-        else:
+        elif isinstance(error, BadFraming):
             self.failure = S3Error("IncompleteBody", reason=str(error))
+        else:
+            self.failure = S3Error("IncompleteBody", reason="the body was abandoned in the middle of a read")
+            raise error
         raise self.failure from error
 
 
@@ -103,7 +107,7 @@ class LengthBody(_Body):
         self._begin()
         try:
             self._wire.fill(view[:wanted])
-        except (Gone, Stalled) as error:
+        except BaseException as error:  # noqa: BLE001 - whatever cut the read short, our place in the body is lost
             self._fail(error)
         self.length = left - wanted
         return wanted
@@ -136,7 +140,7 @@ class ChunkedBody(_Body):
                 self._left -= count
                 if not self._left and self._wire.read_line(0) != b"":
                     raise BadFraming("a chunk is longer than it said")
-        except (Gone, Stalled, BadFraming) as error:
+        except BaseException as error:  # noqa: BLE001 - whatever cut the read short, our place in the body is lost
             self._fail(error)
         return got
 

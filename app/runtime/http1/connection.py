@@ -286,7 +286,7 @@ class Connection:
                 self._outward.wait(self._limits.stall_bytes_min)
                 since_yield = 0
                 continue
-            except (BrokenPipeError, ConnectionError) as error:
+            except (ConnectionError, TimeoutError) as error:  # The client's; any other is the file's.
                 raise Gone from error
             if not count:
                 raise EOFError(f"the file ends at {offset}, before the span does at {end}")

@@ -8,7 +8,7 @@ the connection closes, so that no body is ever read as a request.
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 import gevent
@@ -38,17 +38,27 @@ class Log(Protocol):
 
 @dataclass(slots=True)
 class House:
-    """What the sessions of a worker share. `alive`: False once it stops. `served`: called after each request's head.
+    """What the sessions of a worker share.
 
-    `idle`: sessions waiting for a request, oldest first.
+    `served`: called at each request's start. `seats`: connections the worker takes. `alive`: False once it stops.
+    `taken`: connections open now. `idle`: the sessions among them that wait for a request, oldest first.
     """
 
     application: Application
     limits: WireLimits
     log: Log
     served: Callable[[], None]
-    idle: "dict[Session, None]"
+    seats: int
     alive: bool = True
+    taken: int = 0
+    idle: "dict[Session, None]" = field(default_factory=dict)
+
+    def make_room(self) -> bool:
+        """The guest that has been silent longest leaves; False if there is none."""
+        for session in self.idle:
+            session.end_if_idle()
+            return True
+        return False
 
 
 class _Cut(Exception):
@@ -58,7 +68,7 @@ class _Cut(Exception):
 class Session:
     """Serves one connection until it ends. `prepared`: the connection's environ without any request."""
 
-    __slots__ = ("_body", "_connection", "_head", "_house", "_prepared")
+    __slots__ = ("_body", "_connection", "_head", "_house", "_prepared", "_served")
 
     def __init__(self, house: House, connection: Connection, prepared: Environ) -> None:
         self._house = house
@@ -66,11 +76,13 @@ class Session:
         self._prepared = prepared
         self._head: Head | None = None
         self._body: WireBody = EMPTY
+        self._served = False
 
     def run(self) -> None:
         """Serve until the client, a bound, a failure or the worker's stop ends it; the socket is closed then."""
         connection = self._connection
         reset = False
+        self._house.taken += 1
         try:
             while (head := self._next_head()) is not None:
                 if not self._exchange(head):
@@ -87,6 +99,7 @@ class Session:
             reset = True  # Killed by the worker's stop in the middle of an answer.
             raise
         finally:
+            self._house.taken -= 1
             connection.close(reset=reset)
 
     def end_if_idle(self) -> None:
@@ -131,6 +144,10 @@ class Session:
         house = self._house
         if not house.alive:
             return False
+        # In a full house nobody new would be heard, so the longest silent leaves: in the end this one, unless it is
+        # the newcomer itself, who has yet to ask for something.
+        if house.taken >= house.seats and not house.make_room() and self._served:
+            return False
         house.idle[self] = None
         try:
             return self._connection.wait(READ, house.limits.idle_seconds_max)
@@ -150,6 +167,7 @@ class Session:
         connection, house = self._connection, self._house
         connection.begin_exchange()
         house.served()
+        self._served = True
         self._head = head
         body = self._body = self._make_body(head)
         answer = Answer(connection, head.method, head.minor_version, self._may_persist)

@@ -49,7 +49,7 @@ class LeanWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def run(self) -> None:
         """Serve until told to stop, then finish the requests in flight within gunicorn's graceful timeout."""
         self._stopping = Event()
-        house = self._house = House(self.wsgi, self.wire_limits, self.log, self._count, {})
+        house = self._house = House(self.wsgi, self.wire_limits, self.log, self._count, self.worker_connections)
         prepared = self._prepare_environ()
         servers = [self._listen(listener, partial(self._serve, house, prepared)) for listener in self.sockets]
         while self.alive:
@@ -93,8 +93,6 @@ class LeanWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _serve(self, house: House, prepared: Environ, local: object, client: Any, remote: object) -> None:
         """One connection, in its own greenlet."""
-        if len(house.idle) >= self.worker_connections - 1:
-            next(iter(house.idle)).end_if_idle()  # A full house sheds the guest that has been silent longest.
         connection = Connection(_native_socket(fileno=client.detach()), self.wire_limits)
         Session(house, connection, connection_environ(prepared, local, remote)).run()
 
