@@ -1,0 +1,129 @@
+"""`make s3-tests SUITE=path/to/checkout`: ceph/s3-tests against a server started for it, and a table by family.
+
+Starts a server, makes the identities the suite wants, writes its configuration, runs the tests that belong to this
+release in a virtual environment of the suite's own, and writes docs/s3-tests.md. The suite is never part of this
+repository.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tests.integration.s3_tests_selection import family_of, select
+from tests.integration.server import ROOT, Server, clean_environment, temporary_directory
+
+VENV = ROOT / ".venv/s3-tests"
+RUN_SECONDS_MAX = 3600
+IDENTITIES = {
+    "main": ("s3 main", "0555b35654ad1656d804", "h7GhxuBLTrlhVUyxSPUKUV8r/2EI4ngqJxD7iBdBYLhwluN30JaT3Q==", "a"),
+    "alt": ("s3 alt", "NOPQRSTUVWXYZABCDEFG", "nopqrstuvwxyzabcdefghijklmnabcdefghijklm", "b"),
+    "tenant": ("s3 tenant", "HIJKLMNOPQRSTUVWXYZA", "opqrstuvwxyzabcdefghijklmnopqrstuvwxyzab", "c"),
+    "iam": ("iam", "ABCDEFGHIJKLMNOPQRST", "abcdefghijklmnopqrstuvwxyzabcdefghijklmn", "d"),
+    "iamroot": ("iam root", "AAAAAAAAAAAAAAAAAAAA", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "e"),
+    "iamaltroot": ("iam alt root", "BBBBBBBBBBBBBBBBBBBB", "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", "f"),
+}
+"""Account name -> section of the configuration, access key, secret, and the hex digit its canonical id is made of."""
+
+
+def configuration(port: int) -> str:
+    """The suite's configuration for a server on this port."""
+    text = f"[DEFAULT]\nhost = localhost\nport = {port}\nis_secure = False\nssl_verify = False\n"
+    text += "[fixtures]\nbucket prefix = zapfs-{random}-\niam name prefix = s3-tests-\niam path prefix = /s3-tests/\n"
+    for name, (section, access_key, secret_key, digit) in IDENTITIES.items():
+        text += (
+            f"[{section}]\ndisplay_name = {name}\nuser_id = {digit * 64}\nemail = {name}@example.com\n"
+            f"access_key = {access_key}\nsecret_key = {secret_key}\n"
+        )
+        text += {"main": "api_name = default\n", "tenant": "tenant = testx\n"}.get(name, "")
+    return text
+
+
+def make_accounts(server: Server) -> None:
+    """Create every identity on a running server."""
+    for name, (_, access_key, secret_key, digit) in IDENTITIES.items():
+        keys = ["--access-key", access_key, "--secret-key", secret_key]
+        shown = ["--canonical-id", digit * 64, "--display-name", name, "--email", f"{name}@example.com"]
+        server.admin("account", "create", name, *keys, *shown)
+    time.sleep(1.1)
+
+
+def environment(suite: Path) -> Path:
+    """The suite's own virtual environment, made at the first run; its Python."""
+    python = VENV / "bin/python"
+    if not (VENV / "done").exists():
+        subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
+        wanted = ["-r", str(suite / "requirements.txt"), "pytest-timeout"]
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *wanted], check=True)
+        (VENV / "done").touch()
+    return python
+
+
+def run_suite(suite: Path, server: Server, tests: list[str], root: Path) -> Mapping[str, tuple[str, str]]:
+    """Run the tests; name -> (passed | failed | skipped, first line of the reason)."""
+    (root / "s3tests.conf").write_text(configuration(server.s3_port))
+    (root / "tests").write_text("\n".join(tests))
+    report = root / "report.xml"
+    command = [str(environment(suite)), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120"]
+    command += ["--tb", "short", f"--junitxml={report}", f"@{root / 'tests'}"]
+    settings = clean_environment(S3TEST_CONF=str(root / "s3tests.conf"), S3_USE_SIGV4="1")
+    subprocess.run(command, cwd=suite, env=settings, timeout=RUN_SECONDS_MAX, check=False)
+    outcomes: dict[str, tuple[str, str]] = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        name, bad = (
+            case.get("name", ""),
+            next((one for one in case if one.tag in ("failure", "error", "skipped")), None),
+        )
+        if bad is None:
+            outcomes.setdefault(name, ("passed", ""))
+        else:
+            why = (bad.get("message") or "").strip().splitlines()
+            outcomes[name] = ("skipped" if bad.tag == "skipped" else "failed", why[0][:160] if why else "")
+    return outcomes
+
+
+def page(outcomes: Mapping[str, tuple[str, str]], left_out: int) -> str:
+    """The table by family and the list of what does not pass."""
+    families: dict[str, Counter[str]] = defaultdict(Counter)
+    for name, (outcome, _) in outcomes.items():
+        families[family_of(name)][outcome] += 1
+    lines = ["# ceph/s3-tests", "", "`make s3-tests SUITE=path/to/checkout`", ""]
+    lines += [f"{left_out} tests need features of later releases and are not run (s3_tests_selection.py).", ""]
+    lines += ["| family | passed | failed | skipped |", "|---|---|---|---|"]
+    for family, counts in [*sorted(families.items()), ("all", sum(families.values(), Counter()))]:
+        lines.append(f"| {family} | {counts['passed']} | {counts['failed']} | {counts['skipped']} |")
+    bad = sorted((name, why) for name, (outcome, why) in outcomes.items() if outcome != "passed")
+    lines += ["", "## What does not pass", "", *(f"- `{name}`: {why}" for name, why in bad)]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Run and write the page; 0 when everything selected passed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("suite", type=Path)
+    parser.add_argument("--select", default="", help="only tests whose name holds this")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs/s3-tests.md")
+    parser.add_argument("--keep-log", type=Path)
+    options = parser.parse_args()
+    reasons = select(options.suite)
+    tests = [node for node, reason in reasons.items() if not reason and options.select in node]
+    with temporary_directory() as root:
+        with Server(root / "data", dev=True, arguments=["--regions", "default"]) as server:
+            make_accounts(server)
+            outcomes = run_suite(options.suite.resolve(), server, tests, root)
+            if options.keep_log:
+                options.keep_log.write_bytes(server.log_path.read_bytes())
+            server.stop()
+        text = page(outcomes, sum(1 for reason in reasons.values() if reason))
+    print(text)
+    if not options.select:
+        options.output.write_text(text)
+    return 0 if all(outcome != "failed" for outcome, _ in outcomes.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
