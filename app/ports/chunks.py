@@ -12,6 +12,7 @@ Rules for every implementation (tests/contract/test_chunks.py):
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Protocol
 
 from app.core.types import BlobId, ChunkId, FileSpan, RefId
@@ -52,7 +53,9 @@ class ChunkReader(Protocol):
 
     def __enter__(self) -> "ChunkReader": ...
 
-    def __exit__(self, *exc: object) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None, /
+    ) -> None: ...
 
 
 class ChunkStore(Protocol):

@@ -12,9 +12,10 @@ FUNCTIONS: dict[str, tuple[int, str]] = {}
 PARAMETERS: dict[str, tuple[int, str]] = {}
 """path::name -> (parameters, reason)"""
 
-CLOCKS: dict[str, str] = {
-    "app/services/call.py": "perf_counter measures stages; it dates nothing",
-    "app/services/blobs.py": "monotonic decides when an attempt has become too old to commit unpinned",
-    "app/services/gc.py": "monotonic measures how long a run took",
+CLOCKS: dict[str, tuple[frozenset[str], str]] = {
+    "app/services/call.py": (frozenset({"time.perf_counter"}), "measures stages; it dates nothing"),
+    "app/services/blobs.py": (frozenset({"time.monotonic"}), "decides when an attempt is too old to commit unpinned"),
+    "app/services/gc.py": (frozenset({"time.monotonic"}), "measures how long a run took"),
+    "app/adapters/chunks/disk.py": (frozenset({"os.urandom"}), "the default of what is handed in"),
 }
-"""path -> why it may read a clock although it lies below roles/"""
+"""path -> what it may reach for although it lies below roles/, and why"""
