@@ -17,6 +17,7 @@ from tests.wire.connection import Answer, Closed, Connection, RawClient
 from tests.wire.signer import EMPTY_SHA256, UNSIGNED, Credentials, Signer, escape
 
 BODY = b"twenty bytes of body"
+FRAMED = b"twenty bytes of body" * 500  # frames but the last must have 8 KiB
 KEY = "bad-key"
 
 
@@ -78,13 +79,13 @@ def broken_frames(
     """An aws-chunked PUT whose framed body was changed after signing; Content-Length is that of what is sent."""
 
     def send(raw: RawClient, bucket: str, connection: Connection) -> None:
-        headers = {"content-encoding": "aws-chunked", "x-amz-decoded-content-length": str(len(BODY))}
+        headers = {"content-encoding": "aws-chunked", "x-amz-decoded-content-length": str(len(FRAMED))}
         trailers = {"x-amz-checksum-crc32": "AAAAAA=="} if name == framing.UNSIGNED_TRAILER else None
         if trailers:
             headers["x-amz-trailer"] = "x-amz-checksum-crc32"
         target = f"/{bucket}/{KEY}"
         head = raw.head("PUT", target, headers, name)
-        pieces = [BODY[:8], BODY[8:]]
+        pieces = [FRAMED[:8192], FRAMED[8192:]]
         framed = (
             framing.unsigned_frames(pieces, trailers) if trailers else framing.signed_frames(raw.signer, head, pieces)
         )
@@ -156,7 +157,7 @@ CASES = [
     Case("length that is no number", signed_with(change={"content-length": "2O"}, body=b""), 400, ""),
     Case("length with a plus", signed_with(change={"content-length": "+20"}), 400, ""),
     Case("length and chunked at once", signed_with(change={"transfer-encoding": "chunked"}), 400, ""),
-    Case("unknown transfer coding", signed_with(change={"transfer-encoding": "gzip", "content-length": None}), 400, ""),
+    Case("unknown transfer coding", signed_with(change={"transfer-encoding": "gzip", "content-length": None}), 501, ""),
     Case(
         "longer than any PUT may be", signed_with(change={"content-length": str(5 * 2**30 + 1)}), 400, "EntityTooLarge"
     ),
@@ -179,7 +180,7 @@ CASES = [
     ),
     Case(
         "a signed frame changed",
-        broken_frames(lambda framed: framed.replace(b"twenty", b"TWENTY")),
+        broken_frames(lambda framed: framed.replace(b"twenty", b"TWENTY", 1)),
         403,
         "SignatureDoesNotMatch",
     ),
@@ -195,7 +196,7 @@ CASES = [
         400,
         "IncompleteBody",
     ),
-    Case("frames cut inside", broken_frames(lambda framed: framed[:95]), 400, "IncompleteBody"),
+    Case("frames cut inside", broken_frames(lambda framed: framed[:5000]), 400, "IncompleteBody"),
     Case("a frame size that is no number", broken_frames(lambda framed: b"zz" + framed[1:]), 400, ""),
     Case("a frame size beyond all", broken_frames(lambda framed: b"ffffffffffffffffff" + framed[1:]), 400, ""),
     Case("a trailer that is wrong", broken_frames(lambda framed: framed, framing.UNSIGNED_TRAILER), 400, "BadDigest"),
@@ -206,8 +207,14 @@ CASES = [
         "",
     ),
     Case(
+        "a small frame before the last",
+        broken_frames(lambda framed: b"4;chunk-signature=" + b"0" * 64 + b"\r\nabcd\r\n" + framed),
+        403,
+        "",
+    ),
+    Case(
         "more bytes than declared",
-        broken_frames(lambda framed: framed.replace(b"8\r\n", b"9\r\nx", 1), framing.UNSIGNED_TRAILER),
+        broken_frames(lambda framed: framed.replace(b"2000\r\n", b"2001\r\nx", 1), framing.UNSIGNED_TRAILER),
         400,
         "",
     ),
