@@ -1,10 +1,11 @@
 """The bucket use cases: list, create, find, delete. Knows ownership; must not know keys, wires or SQL."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from app.core import limits
 from app.core.errors import Conflict, Missing, S3Error
-from app.core.types import Bucket
+from app.core.types import Bucket, BucketId
 from app.ports.metadata import MetadataStore
 from app.services.call import Call, Sources
 
@@ -71,11 +72,23 @@ class Buckets:
         return bucket
 
     def delete(self, call: Call, name: str, expected_owner: str = "") -> None:
-        """Raises BucketNotEmpty while any version or upload is left."""
+        """Uploads in progress do not keep a bucket: they are aborted. Raises BucketNotEmpty while a version is left."""
         bucket = self.find(call, name, expected_owner)
+        if self._store.currents_scan(bucket.bucket_id, b"", True, None, 1):
+            raise S3Error("BucketNotEmpty", fields={"BucketName": name})
+        self._abort_uploads(bucket.bucket_id)
         try:
             self._store.bucket_delete(bucket.bucket_id)
         except Conflict:
             raise S3Error("BucketNotEmpty", fields={"BucketName": name}) from None
         except Missing:
             raise S3Error("NoSuchBucket", fields={"BucketName": name}) from None
+
+    def _abort_uploads(self, bucket_id: BucketId) -> None:
+        """One pass by key and id, which ends however many are begun meanwhile behind it."""
+        key, upload_id = b"", b""
+        while page := self._store.uploads_scan(bucket_id, key, upload_id, None, limits.LIST_KEYS_MAX):
+            for upload in page:
+                with suppress(Missing):
+                    self._store.upload_abort(upload.upload_id)
+            key, upload_id = page[-1].key, page[-1].upload_id

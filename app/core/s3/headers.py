@@ -65,9 +65,11 @@ def attributes(headers: Mapping[str, str]) -> Attributes:
 
 
 def _without_aws_chunked(encoding: str) -> str:
-    """`aws-chunked` describes the transfer and is no property of the object."""
+    """`aws-chunked` describes the transfer and is no property of the object; the rest stays as it was spelled."""
+    if "aws-chunked" not in encoding.lower():
+        return encoding
     codings = (coding.strip() for coding in encoding.split(","))
-    return ",".join(coding for coding in codings if coding and coding.lower() != "aws-chunked")
+    return ", ".join(coding for coding in codings if coding and coding.lower() != "aws-chunked")
 
 
 def _user_metadata(headers: Mapping[str, str]) -> dict[str, str]:

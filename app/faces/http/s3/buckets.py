@@ -58,12 +58,19 @@ class BucketHandlers:
         return answers.document(writer)
 
     def create_bucket(self, exchange: Exchange) -> Response:
-        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html"""
+        """Creating again what one has is no error in S3's first region, and only there.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
+        """
         name = exchange.operation.bucket
         check_bucket_name(name)
         header_rules.refuse_unimplemented_bucket(exchange.headers)
         region = check_location(location_constraint(exchange.document(limits.XML_BYTES_MAX)), self._regions)
-        self._buckets.create(exchange.call, name, region)
+        try:
+            self._buckets.create(exchange.call, name, region)
+        except S3Error as error:
+            if error.code != "BucketAlreadyOwnedByYou" or region or self._region != DEFAULT_REGION:
+                raise
         return Response(200, [("Location", f"/{name}")])
 
     def head_bucket(self, exchange: Exchange) -> Response:

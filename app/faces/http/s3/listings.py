@@ -11,7 +11,7 @@ from app.core.errors import S3Error
 from app.core.s3.listing import Page, Query, decode_token, encode_token
 from app.core.s3.multipart import upload_id_text
 from app.core.s3.times import iso_time
-from app.core.s3.xml import Writer, escape, key_text
+from app.core.s3.xml import Writer, escape, is_readable, key_text
 from app.core.types import RefId, Upload, Version
 from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
@@ -55,7 +55,8 @@ class ListingHandlers:
         asked = _asked(exchange.parameters)
         marker = exchange.parameters.get("marker", "").encode()
         page = self._page(exchange, asked.query(marker))
-        writer = _begun("ListBucketResult", exchange, asked, "MaxKeys")
+        # botocore decodes every encoded element of this listing but Prefix, so it is encoded only where it must be.
+        writer = _begun("ListBucketResult", exchange, asked, asked.url and not is_readable(asked.prefix))
         writer.key("Marker", marker, asked.url)
         if page.last is not None and asked.delimiter:
             writer.key("NextMarker", page.last, asked.url)
@@ -70,7 +71,7 @@ class ListingHandlers:
         token = parameters.get("continuation-token")
         start_after = parameters.get("start-after", "").encode()
         page = self._page(exchange, asked.query(decode_token(token) if token else start_after))
-        writer = _begun("ListBucketResult", exchange, asked, "MaxKeys")
+        writer = _begun("ListBucketResult", exchange, asked, asked.url)
         writer.text("KeyCount", len(page.items) + len(page.prefixes))
         if token is not None:
             writer.text("ContinuationToken", token)
@@ -96,7 +97,7 @@ class ListingHandlers:
             text = "A version-id marker cannot be specified without a key marker."
             raise S3Error("InvalidArgument", text, fields=fields)
         page = self._page(exchange, asked.query(marker))
-        writer = _begun("ListVersionsResult", exchange, asked, "MaxKeys")
+        writer = _begun("ListVersionsResult", exchange, asked, asked.url)
         writer.key("KeyMarker", marker, asked.url)
         writer.text("VersionIdMarker", version_marker)
         if page.last is not None:
@@ -131,7 +132,7 @@ class ListingHandlers:
             writer.key("NextKeyMarker", page.last, asked.url)
             ends_with_upload = bool(page.items) and page.items[-1].key == page.last
             writer.text("NextUploadIdMarker", upload_id_text(page.items[-1].upload_id) if ends_with_upload else "")
-        _write_asked(writer, asked, "MaxUploads")
+        _write_asked(writer, asked, "MaxUploads", asked.url)
         writer.flag("IsTruncated", page.is_truncated)
         for upload in page.items:
             _write_upload(writer, upload, asked.url, exchange.call.caller)
@@ -142,15 +143,15 @@ class ListingHandlers:
         return self._listing.objects(exchange.call, exchange.operation.bucket, exchange.expected_owner, query)
 
 
-def _begun(root: str, exchange: Exchange, asked: _Asked, limit_tag: str) -> Writer:
+def _begun(root: str, exchange: Exchange, asked: _Asked, url_prefix: bool) -> Writer:
     writer = Writer(root)
     writer.text("Name", exchange.operation.bucket)
-    _write_asked(writer, asked, limit_tag)
+    _write_asked(writer, asked, "MaxKeys", url_prefix)
     return writer
 
 
-def _write_asked(writer: Writer, asked: _Asked, limit_tag: str) -> None:
-    writer.key("Prefix", asked.prefix, asked.url)
+def _write_asked(writer: Writer, asked: _Asked, limit_tag: str, url_prefix: bool) -> None:
+    writer.key("Prefix", asked.prefix, url_prefix)
     if asked.delimiter:
         writer.key("Delimiter", asked.delimiter, asked.url)
     writer.text(limit_tag, asked.limit)
