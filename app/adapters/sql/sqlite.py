@@ -7,7 +7,7 @@ import os
 import sqlite3
 from typing import Final
 
-from app.core.errors import Corrupt, Full, StoreError, Unavailable
+from app.core.errors import Conflict, Corrupt, Full, StoreError, Unavailable
 from app.core.limits import KIB, SQL_BUSY_SECONDS_MAX, SQL_CACHE_BYTES, SQL_STATEMENTS_MAX
 
 _PRIMARY: Final = 0xFF  # extended result codes keep the primary one in the low byte
@@ -49,6 +49,8 @@ def store_error(error: sqlite3.Error) -> StoreError:
         raise error
     if code & _PRIMARY == sqlite3.SQLITE_FULL:
         return Full(text)
+    if code & _PRIMARY == sqlite3.SQLITE_CONSTRAINT:
+        return Conflict(text)
     if code & _PRIMARY in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return Corrupt(text)
     return Unavailable(text)

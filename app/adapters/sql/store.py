@@ -14,6 +14,7 @@ from app.adapters.sql.checkpoint import Checkpointer
 from app.adapters.sql.group_commit import GroupCommit
 from app.adapters.sql.sqlite import connect, store_error
 from app.core.errors import Conflict, Unavailable
+from app.core.limits import COMMIT_PARTS_INLINE_MAX
 from app.core.types import BlobId, Bucket, BucketId, ChunkId, ContentPage, Part, RefId, Upload, Version
 from app.ports.metadata import BlobClaim, Check, Commit, Completion, GcCounts, PartCommit, ReferencedBlob
 
@@ -88,7 +89,8 @@ class SqliteStore:
         return self._read(uploads.part_at, upload_id, offset)
 
     def complete_upload(self, completion: Completion) -> Version:
-        return self._writer.run(uploads.complete, completion)
+        aside = len(completion.parts) > COMMIT_PARTS_INLINE_MAX
+        return (self._writer.run_aside if aside else self._writer.run)(uploads.complete, completion)
 
     def upload_abort(self, upload_id: RefId) -> None:
         self._writer.run(uploads.abort, upload_id)
