@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.adapters.chunks import record
-from app.adapters.chunks.disk import UNFINISHED, Device
+from app.adapters.chunks.disk import UNBORN, UNFINISHED, Device
 from app.adapters.chunks.recovery import recover
 from app.adapters.chunks.segment import OpenSegment, head_page, read_head
 from app.adapters.chunks.store import SegmentStore
@@ -299,11 +299,39 @@ def test_a_blob_found_in_two_places_is_kept_once(tmp_path: Path) -> None:
 def test_what_an_unborn_segment_or_an_unfinished_merge_leaves_is_swept_up(tmp_path: Path) -> None:
     device = device_at(tmp_path)
     data = filled(device, range(3))
-    Path(device.path(77)).touch()
+    Path(device.path(77, UNBORN)).touch()
     OpenSegment(device, (5, 6), UNFINISHED).close()
     assert len(segment_files(device)) == 3
     assert recovered_blobs(device)[1] == data
     assert len(segment_files(device)) == 1
+
+
+def test_decay_of_an_acknowledged_last_blob_is_told_and_not_taken_for_a_torn_write(tmp_path: Path) -> None:
+    device = device_at(tmp_path)
+    data = filled(device, range(4))
+    path = unsealed(device)
+    flip(path, path.stat().st_size - 1)
+    report = recover(device)  # the index is of this boot: it knows that the last blob was acknowledged
+    assert (report.torn, report.sealed) == (0, 1)
+    with opened(device) as store:
+        with pytest.raises(Corrupt):
+            store.verify(name_of(3).blob_id)
+        assert {name.blob_id for name in store.names()} == data.keys()
+
+
+def test_a_segment_without_a_readable_head_is_reported_and_left_alone(tmp_path: Path) -> None:
+    device = device_at(tmp_path)
+    filled(device, range(2))
+    (path,) = segment_files(device)
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.write(b"\xff" * PAGE)
+    report, blobs = recovered_blobs(after_power_loss(device))
+    assert blobs == {}
+    assert [(damage.offset, damage.length) for damage in report.damage] == [(0, size)]
+    with opened(device) as store:
+        assert store.maintain() == 0
+    assert path.stat().st_size == size
 
 
 def test_a_failing_disk_fails_the_waiting_writes_and_the_next_segment_serves(tmp_path: Path) -> None:

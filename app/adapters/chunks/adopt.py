@@ -7,7 +7,7 @@ Native threads only. Raises OSError, StoreError.
 import os
 from contextlib import suppress
 
-from app.adapters.chunks import disk, erase, record, scan
+from app.adapters.chunks import disk, erase, scan
 from app.adapters.chunks.disk import Device
 from app.adapters.chunks.index import Entry, Index, Place
 from app.adapters.chunks.record import Head, SegmentHead
@@ -20,7 +20,7 @@ def adopt(device: Device, index: Index, segment_id: int) -> Contents | None:
     """Seal a segment whose writer is gone and publish what it holds; None when there is nothing to do yet.
 
     Records nobody was told of are published as well: they are whole, and the sweep of orphans finds them by name.
-    Torn ones are killed. What follows the last record is cut off.
+    Torn ones are killed. What follows the last record is cut off. A segment without a head is damaged and left alone.
     """
     try:
         fd = os.open(device.path(segment_id), os.O_RDWR | os.O_CLOEXEC)
@@ -31,14 +31,16 @@ def adopt(device: Device, index: Index, segment_id: int) -> Contents | None:
             return None
         head = read_head(fd)
         if head is None:
-            return _headless(device, fd, segment_id)
+            size = os.fstat(fd).st_size
+            return Contents(damage=[Damage(segment_id, 0, size)], end=size)
         if read_end(fd, head) is not None or not disk.own_byte(fd, erase.GATE):
             return None
-        contents = scan.open_contents(fd, head)
+        contents = scan.open_contents(fd, head, lambda offset, found: is_known(index, head, (offset, found)))
         erase.kill(fd, head, [placed(head, found) for found in contents.torn])
-        seal_file(fd, head, contents.end)
+        device.sync(fd)
         index.remove(placed(head, found) for found in contents.dead)
         publish(device, index, fd, head, contents)
+        seal_file(fd, head, contents.end)  # the last step: a segment is not adopted twice
         return contents
     finally:
         os.close(fd)
@@ -97,21 +99,17 @@ def drop_replaced(device: Device, head: SegmentHead) -> None:
     disk.sync_directory(device.segments)
 
 
-def _headless(device: Device, fd: int, segment_id: int) -> Contents | None:
-    """A segment without a first page: made in the moment of a crash when empty, damaged otherwise (and left alone)."""
-    size = os.fstat(fd).st_size
-    if size <= record.PAGE and not any(os.pread(fd, record.PAGE, 0)):
-        os.unlink(device.path(segment_id))
-        return None
-    return Contents(damage=[Damage(segment_id, 0, size)], end=size)
-
-
 def _switched(index: Index, fd: int, head: SegmentHead) -> bool:
     for found in scan.walk(fd, head, os.fstat(fd).st_size):
         if not isinstance(found, Damage):
-            offset, first = found
-            return index.get(first.name.blob_id) == Place(head.segment_id, offset, first.length)
+            return is_known(index, head, found)
     return False
+
+
+def is_known(index: Index, head: SegmentHead, found: tuple[int, Head]) -> bool:
+    """True when the index leads to this very record."""
+    blob_id, place = placed(head, found)
+    return index.get(blob_id) == place
 
 
 def placed(head: SegmentHead, found: tuple[int, Head]) -> tuple[BlobId, Place]:

@@ -24,6 +24,7 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 SEGMENT = ".seg"
 UNFINISHED = ".tmp"
+UNBORN = ".new"
 
 _FALLOC_FL_KEEP_SIZE = 1
 _FALLOC_FL_PUNCH_HOLE = 2

@@ -153,8 +153,15 @@ class Index:
         self._write(change)
 
     def forget_segment(self, segment_id: int) -> None:
-        """Drop the counts of a segment that was unlinked."""
-        self._write(lambda txn, _: txn.delete(segment_id.to_bytes(8, "big"), db=self._segments))
+        """Drop the counts of a segment that was unlinked. Those of one in which something lives are kept."""
+
+        def change(txn: Any, _: "_Ledger") -> None:
+            key = segment_id.to_bytes(8, "big")
+            value = txn.get(key, db=self._segments)
+            if value is not None and not Counts(*_COUNTS.unpack(value)).blobs:
+                txn.delete(key, db=self._segments)
+
+        self._write(change)
 
     def counts(self) -> dict[int, Counts]:
         """What is alive in each segment; one with nothing alive may be missing."""

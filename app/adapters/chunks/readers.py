@@ -65,6 +65,8 @@ class Readers:
 
     def release(self, file: SegmentFile, offset: int) -> None:
         """End one reader's lease."""
+        if file.fd < 0:  # the store was closed first
+            return
         left = file.leases[offset] - 1
         file.users -= 1
         if left:
@@ -84,7 +86,7 @@ class Readers:
                 file.close()
 
     def close(self) -> None:
-        """Close every descriptor; readers still open lose theirs."""
+        """Close every descriptor. Readers still open lose theirs: whoever closes the store has drained its requests."""
         for file in self._files.values():
             file.close()
         self._files.clear()

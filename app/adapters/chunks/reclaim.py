@@ -8,7 +8,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 
-from app.adapters.chunks import adopt, disk, erase
+from app.adapters.chunks import adopt, disk, erase, scan
 from app.adapters.chunks.disk import Device
 from app.adapters.chunks.index import Counts, Index
 from app.adapters.chunks.merge import merge
@@ -74,6 +74,8 @@ class Reclaim:
             if sealed is None and not adopted:
                 adopted = adopt.adopt(self._device, self._index, segment_id) is not None
                 sealed = self._read(segment_id) if adopted else None
+                if adopted and sealed is None:  # its first page is damaged: a recovery reports it, nothing mends it
+                    self._damaged.add(segment_id)
             if sealed is not None:
                 self._sealed[segment_id] = sealed
 
@@ -98,7 +100,7 @@ class Reclaim:
             with suppress(FileNotFoundError):
                 fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
                 try:
-                    if not disk.own_byte(fd, erase.GATE):
+                    if not disk.own_byte(fd, erase.GATE) or self._lives(fd, self._sealed[segment_id]):
                         continue
                     given_back += max(1, os.fstat(fd).st_blocks * 512)
                     os.unlink(path)
@@ -109,6 +111,11 @@ class Reclaim:
         if given_back:
             disk.sync_directory(self._device.segments)
         return given_back
+
+    def _lives(self, fd: int, sealed: _Sealed) -> bool:
+        """Ask each record, whatever the counts say: unlinking is the one step that cannot be taken back."""
+        contents = scan.sealed_contents(fd, sealed.head, sealed.end)
+        return any(adopt.is_known(self._index, sealed.head, found) for found in contents.live)
 
     def _merge_sparse(self, counts: dict[int, Counts]) -> int:
         """Copy what lives in sparse segments together, as far as one step goes."""

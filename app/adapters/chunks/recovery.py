@@ -105,6 +105,8 @@ def _recover(device: Device) -> Recovery:
         report.rebuilt = True
         index = _rebuild(device, report)
     try:
+        for segment_id in device.ids(disk.UNBORN):
+            os.unlink(device.path(segment_id, disk.UNBORN))
         for segment_id in device.ids(disk.UNFINISHED):
             adopt.finish_merge(device, index, segment_id)
         for segment_id in device.ids():

@@ -5,7 +5,7 @@ Knows how to walk from record to record and past damage. Must not know the index
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from app.adapters.chunks import record
@@ -46,10 +46,11 @@ def sealed_contents(fd: int, segment: SegmentHead, end: int) -> Contents:
     return contents
 
 
-def open_contents(fd: int, segment: SegmentHead) -> Contents:
+def open_contents(fd: int, segment: SegmentHead, acknowledged: Callable[[int, Head], bool]) -> Contents:
     """What a segment holds whose writer is gone, perhaps in the middle of a batch.
 
-    Only the last batch can be incomplete, so only its payloads are read; those that do not match their tables are torn.
+    Only the last batch can be incomplete, so only its payloads are read; those that do not match their tables are torn,
+    unless they are known to have been `acknowledged`: those have decayed since, and their readers shall hear it.
     Garbage is damage only where a record of an earlier batch follows it: all else is what the last batch left.
     """
     stop = os.fstat(fd).st_size
@@ -62,7 +63,7 @@ def open_contents(fd: int, segment: SegmentHead) -> Contents:
         if head.dead:
             contents.dead.append((offset, head))
             contents.end = max(contents.end, min(offset + head.size, stop))
-        elif head.batch == last and not payload_matches(fd, offset, head):
+        elif head.batch == last and not (payload_matches(fd, offset, head) or acknowledged(offset, head)):
             contents.torn.append((offset, head))
         else:
             contents.live.append((offset, head))

@@ -11,7 +11,7 @@ from contextlib import suppress
 from app.adapters.chunks import disk, record
 from app.adapters.chunks.disk import Device
 from app.adapters.chunks.record import PAGE, SegmentHead
-from app.core.errors import Corrupt, Full, Unavailable
+from app.core.errors import Corrupt, Full
 
 _PADDING = memoryview(bytes(PAGE))
 
@@ -25,7 +25,11 @@ class OpenSegment:
     """
 
     def __init__(self, device: Device, replaces: tuple[int, ...] = (), suffix: str = disk.SEGMENT) -> None:
-        """Create a segment durably: file, first page and name. Raises Full, Unavailable."""
+        """Create a segment durably: file, first page and name. Raises Full, Unavailable.
+
+        It gets its name last, owned and with a head: a nameless moment in between, and upkeep elsewhere would take it
+        for one whose writer died at birth.
+        """
         self._device = device
         self.head = SegmentHead(
             int.from_bytes(device.entropy(8), "big"), device.entropy(record.KEY_BYTES), tuple(replaces)
@@ -34,17 +38,20 @@ class OpenSegment:
         self.end = PAGE
         self.batch = 0
         self._allocated = PAGE
+        unborn = device.path(self.head.segment_id, disk.UNBORN)
         try:
-            self.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            self.fd = os.open(unborn, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise disk.store_error(error, "creating a segment") from error
         try:
-            if not disk.own_file(self.fd):
-                raise Unavailable("another process took a segment that was just made")
+            disk.own_file(self.fd)
             disk.write_all(self.fd, [record.encode_segment_head(self.head)], 0)
             os.fsync(self.fd)
+            os.rename(unborn, self.path)
             disk.sync_directory(device.segments)
         except OSError as error:
+            with suppress(OSError):
+                os.unlink(unborn)
             self.discard()
             raise disk.store_error(error, "creating a segment") from error
 
@@ -131,8 +138,10 @@ class SegmentFile:
         self.head = head
 
     def close(self) -> None:
-        """Close the descriptor, and with it every lease."""
-        os.close(self.fd)
+        """Close the descriptor, and with it every lease. Idempotent."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
 
 
 def open_segment(device: Device, segment_id: int) -> int:

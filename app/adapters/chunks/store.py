@@ -5,8 +5,10 @@ greenlets of one thread. `recovery.recover` must have run on the device since th
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import islice
+from typing import Any
 
 from app.adapters.chunks import recovery
 from app.adapters.chunks.appender import Appender, Write
@@ -43,11 +45,13 @@ class SegmentStore:
         self._appender = Appender(device, self._index)
         self._readers = Readers(device, self._index, offload)
         self._reclaim = Reclaim(device, self._index)
-        self._upkeep: Gather[None, int] = Gather(offload, self._step, lambda _: 0, COMMIT_BATCH_MAX, 1)
+        self._tasks: Gather[Callable[[], Any], Any] = Gather(offload, _called, lambda _: 1, 1, 1)
         self._writes: Gather[Write, StoreError | None] = Gather(
             offload, self._appender.commit, lambda write: write.size, COMMIT_BATCH_MAX, BATCH_BYTES_MAX
         )
-        self._deletes: Gather[BlobId, Outcome] = Gather(offload, self._erase, lambda _: 0, COMMIT_BATCH_MAX, 1)
+        self._deletes: Gather[list[BlobId], list[Outcome]] = Gather(
+            offload, self._erase, len, COMMIT_BATCH_MAX, COMMIT_BATCH_MAX
+        )
         self._closed = False
 
     def put(self, name: BlobName, data: memoryview) -> None:
@@ -60,7 +64,7 @@ class SegmentStore:
             table = self._offload.call(block_checksums, data)
         error = self._writes.submit(Write(name, data, table))
         if error is not None:
-            raise error
+            raise _fresh(error)
 
     def open(self, blob_id: BlobId) -> SegmentReader:
         """See ChunkStore."""
@@ -68,20 +72,17 @@ class SegmentStore:
 
     def delete(self, blob_id: BlobId) -> bool:
         """See ChunkStore. Deletions of many greenlets share fdatasyncs; one caller with many uses `delete_many`."""
-        outcome = self._deletes.submit(blob_id)
-        if isinstance(outcome, StoreError):
-            raise outcome
-        return outcome
+        return self.delete_many([blob_id])[0]
 
     def delete_many(self, blob_ids: list[BlobId]) -> list[bool]:
         """`delete` for each, in order, with one fdatasync per segment concerned. One that fails counts as held.
 
         Raises its error when all fail.
         """
-        outcomes = self._offload.call(self._erase, blob_ids)
+        outcomes = self._deletes.submit(blob_ids)
         errors = [outcome for outcome in outcomes if isinstance(outcome, StoreError)]
         if errors and len(errors) == len(outcomes):
-            raise errors[0]
+            raise _fresh(errors[0])
         return [outcome is True for outcome in outcomes]
 
     def names(self) -> Iterator[BlobName]:
@@ -97,18 +98,19 @@ class SegmentStore:
     def maintain(self) -> int:
         """See ChunkStore."""
         self._readers.drop_unlinked()
-        return self._upkeep.submit(None)
+        return int(self._tasks.submit(self._reclaim.step))
 
     def stats(self) -> ChunkStoreStats:
-        """See ChunkStore. Reads the size of every segment file."""
-        return self._offload.call(self._stats)
+        """See ChunkStore. Reads the size of every segment file; waits for a step of upkeep under way."""
+        stats: ChunkStoreStats = self._tasks.submit(self._stats)
+        return stats
 
     def close(self) -> None:
         """Finish what was accepted, seal the open segment, leave the device. Idempotent."""
         if self._closed:
             return
         self._closed = True
-        for gather in (self._writes, self._deletes, self._upkeep):
+        for gather in (self._writes, self._deletes, self._tasks):
             gather.close()
         try:
             self._offload.call(self._appender.seal)
@@ -116,12 +118,9 @@ class SegmentStore:
             self._readers.close()
             recovery.leave(self._device, self._index, self._lock)
 
-    def _erase(self, blob_ids: list[BlobId]) -> list[Outcome]:
-        return erase(self._device, self._index, blob_ids)
-
-    def _step(self, waiting: list[None]) -> list[int]:
-        """One step for all who ask at the same time; only one of them gets to count the bytes."""
-        return [self._reclaim.step()] + [0] * (len(waiting) - 1)
+    def _erase(self, wanted: list[list[BlobId]]) -> list[list[Outcome]]:
+        outcomes = iter(erase(self._device, self._index, [blob_id for blob_ids in wanted for blob_id in blob_ids]))
+        return [list(islice(outcomes, len(blob_ids))) for blob_ids in wanted]
 
     def _stats(self) -> ChunkStoreStats:
         counts = self._index.counts().values()
@@ -138,3 +137,12 @@ class SegmentStore:
             bytes_free=self._device.free_bytes(),
             segments=segments,
         )
+
+
+def _called(tasks: list[Callable[[], Any]]) -> list[Any]:
+    return [task() for task in tasks]
+
+
+def _fresh(error: StoreError) -> StoreError:
+    """An exception of one's own: those of one batch share theirs, and raising it in each would mix their tracebacks."""
+    return type(error)(*error.args)
