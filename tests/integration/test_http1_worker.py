@@ -1,5 +1,6 @@
 """The lean worker under a real gunicorn: flows, slow clients, failures of the application, and the end."""
 
+import collections
 import contextlib
 import hashlib
 import json
@@ -235,6 +236,25 @@ class TestAnswers:
     def test_the_client_s_address_is_the_socket_s_whatever_headers_say(self, gunicorn):
         spoofed = request("/address", headers=b"X-Forwarded-For: 10.1.1.1\r\nForwarded: for=10.1.1.1\r\n")
         assert gunicorn.ask(spoofed, answers=1).answers[0].body == b"127.0.0.1 http"
+
+
+class TestSiblings:
+    def test_connections_are_shared_by_the_workers(self, tmp_path):
+        gunicorn = Gunicorn(tmp_path, PATIENT, "-w", "3")
+        try:
+            with contextlib.ExitStack() as stack:
+                time.sleep(1)  # All of them have to be up for a fair share.
+                guests = []
+                for _ in range(24):
+                    guests.append(stack.enter_context(gunicorn.connect()))
+                    time.sleep(0.005)
+                for guest in guests:
+                    guest.sendall(request("/pid"))
+                shares = collections.Counter(hear(guest, answers=1).answers[0].body for guest in guests)
+            assert len(shares) == 3
+            assert min(shares.values()) >= 3
+        finally:
+            gunicorn.close()
 
 
 class TestTheEnd:

@@ -21,6 +21,7 @@ from app.runtime.buffers import SIZE_CLASSES, BufferPool
         (1 * MIB, 1 * MIB),
         (1 * MIB + 1, CHUNK_BYTES_MAX),
         (CHUNK_BYTES_MAX, CHUNK_BYTES_MAX),
+        (CHUNK_BYTES_MAX + 1, 2 * CHUNK_BYTES_MAX),
     ],
 )
 def test_a_buffer_has_the_smallest_class_that_holds_the_size(asked, given):
@@ -36,7 +37,7 @@ def test_a_buffer_is_writable_and_page_aligned():
 
 def test_a_size_beyond_the_largest_class_is_refused():
     with pytest.raises(ValueError, match="no buffer is larger"):
-        BufferPool(64 * MIB).take(CHUNK_BYTES_MAX + 1)
+        BufferPool(64 * MIB).take(2 * CHUNK_BYTES_MAX + 1)
 
 
 def test_a_size_no_budget_can_hold_is_refused_at_once():
@@ -154,4 +155,4 @@ def test_a_greenlet_killed_in_the_turn_of_its_grant_gives_the_bytes_back():
 
 
 def test_the_classes_are_those_of_the_data_path():
-    assert SIZE_CLASSES == (64 * KIB, 256 * KIB, MIB, 8 * MIB)
+    assert SIZE_CLASSES == (64 * KIB, 256 * KIB, MIB, 8 * MIB, 16 * MIB)

@@ -6,7 +6,7 @@ import pytest
 
 from app.runtime.http1.body import EMPTY
 from app.runtime.http1.bounds import WireLimits
-from app.runtime.http1.environ import connection_environ, request_environ
+from app.runtime.http1.environ import client_environ, listener_environ, request_environ
 from app.runtime.http1.head import parse_head
 
 PREPARED = {
@@ -21,7 +21,7 @@ PREPARED = {
 
 def environ(target="/", *lines):
     raw = "\r\n".join([f"PUT {target} HTTP/1.1", "Host: h", *lines, "", ""]).encode("latin-1")
-    prepared = connection_environ(PREPARED, ("127.0.0.1", 8082), ("10.0.0.7", 4711))
+    prepared = client_environ(listener_environ(PREPARED, ("127.0.0.1", 8082)), ("10.0.0.7", 4711))
     return request_environ(prepared, parse_head(raw, WireLimits()), EMPTY)
 
 
@@ -70,7 +70,7 @@ def test_addresses_are_the_socket_s():
 
 
 def test_a_unix_socket_has_no_client_address():
-    made = connection_environ(PREPARED, "/run/zapfs.sock", "")
+    made = client_environ(listener_environ(PREPARED, "/run/zapfs.sock"), "")
     assert (made["SERVER_NAME"], made["SERVER_PORT"], made["REMOTE_ADDR"]) == ("/run/zapfs.sock", "", "")
 
 

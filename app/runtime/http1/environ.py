@@ -21,10 +21,16 @@ DROPPED: Final = ""
 _keys: dict[str, str] = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH", "proxy": DROPPED}
 
 
-def connection_environ(prepared: Environ, local: object, remote: object) -> Environ:
-    """`prepared` with the addresses of one connection; socket addresses as Python gives them."""
+def listener_environ(prepared: Environ, local: object) -> Environ:
+    """`prepared` with the address of a listener, as Python gives it."""
     environ = prepared.copy()
     environ["SERVER_NAME"], environ["SERVER_PORT"] = _address(local)
+    return environ
+
+
+def client_environ(prepared: Environ, remote: object) -> Environ:
+    """`prepared` with the address of a client, as Python gives it."""
+    environ = prepared.copy()
     environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = _address(remote)
     return environ
 

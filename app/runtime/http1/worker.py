@@ -6,22 +6,21 @@ HTTP/2, PROXY protocol, gunicorn's access log and its pre_request/post_request h
 """
 
 import os
+import socket
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Final
 
 import gevent
 from gevent import monkey
 from gevent.event import Event
-from gevent.pool import Pool
-from gevent.server import StreamServer
 from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.ggevent import GeventWorker
 
 from app.runtime.http1.bounds import WireLimits
 from app.runtime.http1.connection import Connection
-from app.runtime.http1.environ import Environ, connection_environ
+from app.runtime.http1.environ import Environ, client_environ, listener_environ
+from app.runtime.http1.listener import Listener
 from app.runtime.http1.session import House, Session
 
 NOTIFY_SECONDS: Final = 1.0
@@ -51,16 +50,16 @@ class LeanWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         self._stopping = Event()
         house = self._house = House(self.wsgi, self.wire_limits, self.log, self._count, self.worker_connections)
         prepared = self._prepare_environ()
-        servers = [self._listen(listener, partial(self._serve, house, prepared)) for listener in self.sockets]
+        listeners = [self._listen(house, prepared, listener) for listener in self.sockets]
         while self.alive:
             self.notify()
             self._stopping.wait(NOTIFY_SECONDS)
         house.alive = False
-        for server in servers:
-            server.close()
+        for listener in listeners:
+            listener.close()
         for session in list(house.idle):
             session.end_if_idle()
-        self._finish(servers)
+        self._finish(listeners)
 
     def handle_exit(self, sig: int, frame: object) -> None:
         """SIGTERM: stop gracefully, at once rather than at the next notification."""
@@ -82,19 +81,21 @@ class LeanWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         )
         return prepared
 
-    def _listen(self, listener: Any, serve: Callable[..., None]) -> StreamServer:
-        listener.setblocking(True)
-        handle = partial(serve, listener.getsockname())
-        server = StreamServer(listener, handle=handle, spawn=Pool(self.worker_connections))
-        # One accept per wake-up: a worker that took all that wait would leave its siblings idle.
-        server.max_accept = 1
-        server.start()
-        return server
+    def _listen(self, house: House, prepared: Environ, listener: Any) -> Listener:
+        local = listener.getsockname()
+        raw = _native_socket(fileno=listener.detach())
+        raw.setblocking(False)
+        return Listener(
+            raw,
+            partial(self._serve, house, listener_environ(prepared, local)),
+            self.log,
+            seats=self.worker_connections,
+            siblings=self.cfg.workers > 1,
+        )
 
-    def _serve(self, house: House, prepared: Environ, local: object, client: Any, remote: object) -> None:
+    def _serve(self, house: House, prepared: Environ, client: socket.socket, remote: object) -> None:
         """One connection, in its own greenlet."""
-        connection = Connection(_native_socket(fileno=client.detach()), self.wire_limits)
-        Session(house, connection, connection_environ(prepared, local, remote)).run()
+        Session(house, Connection(client, self.wire_limits), client_environ(prepared, remote)).run()
 
     def _count(self) -> None:
         """One more request; the last of max_requests stops the worker."""
@@ -106,13 +107,14 @@ class LeanWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
                 self._house.alive = False
             self._stopping.set()
 
-    def _finish(self, servers: list[StreamServer]) -> None:
+    def _finish(self, listeners: list[Listener]) -> None:
+        """Let the requests in flight end, up to gunicorn's graceful timeout; cut what is left then."""
         deadline = time.monotonic() + self.cfg.graceful_timeout
-        while any(len(server.pool) for server in servers):
+        while any(listener.busy for listener in listeners):
             if time.monotonic() > deadline:
                 self.log.warning("Worker graceful timeout (pid:%s)", self.pid)
                 break
             self.notify()
             gevent.sleep(STOP_POLL_SECONDS)
-        for server in servers:
-            server.stop(timeout=0)
+        for listener in listeners:
+            listener.cut()
