@@ -28,9 +28,9 @@ class WrongAnswer(Exception):
 class Load:
     """What one process does: `heads` in turn (request heads, complete and signed) over `connections` connections.
 
-    `body_bytes` > 0 makes each a PUT with a fresh body of that size. `status` and `answer_bytes` (-1 = any) are what
-    every answer must have, `digests[i]` the hex MD5 of what `heads[i]` reads. No request begins after `seconds`, nor,
-    with `once`, when every head was used. With `etag_is_md5` the last body of each connection is checked by its ETag.
+    `body_bytes` > 0 makes each a PUT with a fresh body of that size. Every answer must have one of `statuses` and be of
+    `answer_bytes` (-1 = any); `digests[i]` is the hex MD5 of what `heads[i]` reads. No request begins after `seconds`,
+    nor, with `once`, when every head was used. With `etag_is_md5` each connection's last body is checked by its ETag.
     """
 
     host: str
@@ -38,7 +38,7 @@ class Load:
     heads: Sequence[bytes]
     connections: int
     seconds: float
-    status: int = 200
+    statuses: tuple[int, ...] = (200,)
     body_bytes: int = 0
     answer_bytes: int = -1
     digests: Sequence[str] = ()
@@ -143,7 +143,7 @@ class Lane:
             expected, length = length, 0
         else:
             expected = length
-        if status != self.load.status or self.load.answer_bytes not in (-1, expected):
+        if status not in self.load.statuses or self.load.answer_bytes not in (-1, expected):
             raise WrongAnswer(f"{status}, {expected} bytes: {data[: end + 500]!r}")
         self.last_head = head
         if sample:

@@ -21,6 +21,7 @@ from tests.wire.signer import UNSIGNED, Signer
 READY_SECONDS_MAX = 60.0
 DONE_SECONDS_MAX = 60.0
 HEADS_MAX = 12_000  # names of one process before they are used again
+HEADS_BYTES_MAX = 4_000 * MIB  # bodies below those names
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Shot:
     targets: Sequence[str] = ()
     digests: Sequence[str] = ()
     signer: Signer | None = None
-    status: int = 200
+    statuses: tuple[int, ...] = (200,)
     body_bytes: int = 0
     answer_bytes: int = -1
     names_each: Sequence[int] = ()
@@ -114,16 +115,17 @@ def processes_for(connections: int) -> int:
     return 1 if connections < 4 else 2 if connections < 16 else 4
 
 
+def names_of(body_bytes: int) -> int:
+    """How many names one process writes bodies of a size to before it uses them again."""
+    return max(64, min(HEADS_MAX, HEADS_BYTES_MAX // max(1, body_bytes)))
+
+
 def heads_of(shot: Shot, who: int) -> list[bytes]:
     """The signed request heads of one process."""
     if shot.targets:
-        targets: Sequence[str] = shot.targets
-    else:
-        names = shot.names_each[who] if shot.names_each else min(HEADS_MAX, max(64, int(4_000 * shot.seconds)))
-        targets = [f"{shot.prefix}/{who}/{number:06}" for number in range(names)]
-    if shot.body_bytes >= MIB and not shot.names_each:
-        targets = targets[: max(64, 4_000 * MIB // shot.body_bytes)]
-    return [_head(shot, target) for target in targets]
+        return [_head(shot, target) for target in shot.targets]
+    names = shot.names_each[who] if shot.names_each else names_of(shot.body_bytes)
+    return [_head(shot, f"{shot.prefix}/{who}/{number:06}") for number in range(names)]
 
 
 def _head(shot: Shot, target: str) -> bytes:
@@ -144,7 +146,7 @@ def _member(shot: Shot, who: int, count: int, barrier: Barrier, results: Connect
             heads=heads_of(shot, who),
             connections=share,
             seconds=shot.seconds,
-            status=shot.status,
+            statuses=shot.statuses,
             body_bytes=shot.body_bytes,
             answer_bytes=shot.answer_bytes,
             digests=shot.digests,
