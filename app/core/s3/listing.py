@@ -114,6 +114,7 @@ class _Walk(Generic[Item]):
         "_folded",
         "_keys_max",
         "_prefix_bytes",
+        "_seen",
         "done",
         "inclusive",
         "items",
@@ -130,6 +131,7 @@ class _Walk(Generic[Item]):
         self._prefix_bytes = len(query.prefix)
         self._keys_max = query.keys_max
         self._folded = 0
+        self._seen = 0
         self.items: list[Item] = []
         self.prefixes: list[bytes] = []
         self.last: bytes | None = None
@@ -167,7 +169,13 @@ class _Walk(Generic[Item]):
                 self._folded = 1
             self.start, self.inclusive = key, False
         self.done = self.done or len(batch) < asked
-        self.rows = min(self.rows * 2, SCAN_ROWS_MAX)
+        self._seen += len(batch)
+        self.rows = min(asked * 2, SCAN_ROWS_MAX, self._rows_wanted())
+
+    def _rows_wanted(self) -> int:
+        """What the rest of the page takes at the rows a name took so far, and one to see whether more follows."""
+        names = len(self.items) + len(self.prefixes)
+        return (self._keys_max - names) * self._seen // max(1, names) + SCAN_SKIP_AFTER
 
     def _common_prefix(self, key: bytes) -> bytes | None:
         if not self._delimiter:
