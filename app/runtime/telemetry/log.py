@@ -46,6 +46,7 @@ FIELDS: Final = frozenset(
 )
 """Everything a record may say beside time, level and event."""
 
+_quoted: Final = json.encoder.encode_basestring_ascii
 _encode: Final = json.JSONEncoder(separators=(",", ":"), default=repr, check_circular=False).encode
 _STDERR: Final = 2
 _TEXT_CHARS_MAX: Final = 1_200  # one text field; the whole line is cut at LOG_LINE_BYTES_MAX
@@ -115,16 +116,40 @@ class Log:
 
 
 def _line(now_ms: int, level: str, event: str, fields: Mapping[str, object]) -> bytes:
-    record: dict[str, object] = {"time": now_ms / 1000, "level": level, "event": event}
+    """One record of at most LOG_LINE_BYTES_MAX bytes."""
+    line = _rendered(now_ms, level, event, fields)
+    if len(line) > LOG_LINE_BYTES_MAX:
+        # A character may have become twelve bytes. Every text is cut to its end, where a traceback says the most.
+        room = (LOG_LINE_BYTES_MAX - 40 * (len(fields) + 2)) // (12 * (len(fields) + 1))
+        cut = {name: value[-room:] if isinstance(value, str) else value for name, value in fields.items()}
+        line = _rendered(now_ms, level, event[:room], cut)
+        if len(line) > LOG_LINE_BYTES_MAX:
+            line = _rendered(now_ms, level, event[:room], {})
+    return line.encode("ascii")
+
+
+def _rendered(now_ms: int, level: str, event: str, fields: Mapping[str, object]) -> str:
+    """Put together by hand: it is done once for every request."""
+    parts = [f'{{"time":{now_ms / 1000},"level":"{level}","event":{_quoted(event[:_TEXT_CHARS_MAX])}']
     for name, value in fields.items():
-        if value is None or value == "":
-            continue
-        record[name] = value[-3 * _TEXT_CHARS_MAX :] if isinstance(value, str) else value
-    line = _encode(record)
-    if len(line) >= LOG_LINE_BYTES_MAX:
-        cut = {name: v[-_TEXT_CHARS_MAX // 6 :] if isinstance(v, str) else v for name, v in record.items()}
-        line = _encode(cut)[: LOG_LINE_BYTES_MAX - 1]
-    return line.encode() + b"\n"
+        kind = type(value)
+        if kind is str:
+            if value:
+                parts.append(f',"{name}":{_quoted(value[-3 * _TEXT_CHARS_MAX :])}')  # type: ignore[index]
+        elif kind is int:
+            parts.append(f',"{name}":{value}')
+        elif kind is float:
+            parts.append(f',"{name}":{value:.6f}')
+        elif value is not None:
+            parts.append(f',"{name}":{_plain(value)}')
+    return "".join(parts) + "}\n"
+
+
+def _plain(value: object) -> str:
+    """Stages and other small mappings of numbers; anything else as it prints."""
+    if isinstance(value, dict) and all(isinstance(seconds, float) for seconds in value.values()):
+        return "{" + ",".join([f"{_quoted(str(name))}:{seconds:.6f}" for name, seconds in value.items()]) + "}"
+    return _encode(value)
 
 
 class JsonFormatter(logging.Formatter):
