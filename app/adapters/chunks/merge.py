@@ -22,10 +22,18 @@ from app.core.errors import Corrupt
 Move = tuple[Entry, Place]
 
 
+class DamagedSource(Corrupt):
+    """A segment cannot be merged: it would lose what cannot be read."""
+
+    def __init__(self, segment_id: int, what: str) -> None:
+        self.segment_id = segment_id
+        super().__init__(f"segment {segment_id:016x}: {what}")
+
+
 def merge(device: Device, index: Index, sources: list[SegmentHead]) -> bool:
     """Replace sealed segments by one that holds their live records. False when something dies in one just now.
 
-    Raises Corrupt, Full, Unavailable, OSError; nothing has changed then, or the next upkeep finishes the work.
+    Raises DamagedSource, Full, Unavailable, OSError; nothing has changed then, or the next upkeep finishes the work.
     """
     fds: dict[int, int] = {}
     try:
@@ -68,7 +76,7 @@ def _copy(index: Index, sources: list[SegmentHead], fds: dict[int, int], copy: O
             if index.get(blob_id) == place:
                 moves.append(_copy_record(copy, fd, *found, source))
         if len(moves) - before != index.counts()[source.segment_id].blobs:
-            raise Corrupt(f"segment {source.segment_id:016x} lacks records the index knows")
+            raise DamagedSource(source.segment_id, "records the index knows are not there")
     os.ftruncate(copy.fd, copy.end)
     disk.write_all(copy.fd, [record.encode_end(copy.head, copy.end)], record.END_OFFSET)
     os.fsync(copy.fd)
@@ -79,7 +87,7 @@ def _copy_record(copy: OpenSegment, fd: int, offset: int, head: Head, source: Se
     page, data = os.pread(fd, PAGE, offset), os.pread(fd, head.length, offset + PAGE)
     table = record.decode_table(head, page)
     if table is None or len(data) < head.length or record.damaged_block(table, 0, memoryview(data)) is not None:
-        raise Corrupt(f"the record at {offset} in segment {source.segment_id:016x} is damaged")
+        raise DamagedSource(source.segment_id, f"the record at {offset} is damaged")
     copy.reserve(head.size)
     fresh = Head(head.name, head.length, copy.batch, False, head.table_digest)
     start = copy.end

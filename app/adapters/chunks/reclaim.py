@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from app.adapters.chunks import adopt, disk, erase, scan
 from app.adapters.chunks.disk import Device
 from app.adapters.chunks.index import Counts, Index
-from app.adapters.chunks.merge import merge
+from app.adapters.chunks.merge import DamagedSource, merge
 from app.adapters.chunks.record import SegmentHead
 from app.adapters.chunks.segment import read_end, read_head
-from app.core.errors import Corrupt
 from app.core.limits import COMPACT_BYTES_MAX, COMPACT_LIVE_PERCENT, COMPACT_SOURCES_MAX, UNLINK_SEGMENTS_MAX
 
 
@@ -65,7 +64,8 @@ class Reclaim:
 
     def _look_at(self, present: list[int]) -> None:
         """Learn of newly sealed segments, and seal at most one whose writer is gone."""
-        self._sealed = {key: sealed for key, sealed in self._sealed.items() if key in set(present)}
+        there = set(present)
+        self._sealed = {key: sealed for key, sealed in self._sealed.items() if key in there}
         adopted = False
         for segment_id in present:
             if segment_id in self._sealed or segment_id in self._damaged:
@@ -143,7 +143,7 @@ class Reclaim:
             return 0
         try:
             merged = merge(self._device, self._index, chosen)
-        except Corrupt:
-            self._damaged.update(head.segment_id for head in chosen)
+        except DamagedSource as error:
+            self._damaged.add(error.segment_id)
             return 0
         return max(1, taken - size) if merged else 0
