@@ -12,9 +12,10 @@ import string
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.adapters.cluster.local import Follower
 from app.adapters.cluster.sealing import Sealer
 from app.config import DEV_ACCESS_KEY, DEV_SECRET_KEY, Settings
-from app.core.errors import Corrupt
+from app.core.errors import Corrupt, StoreError
 from roles.data_dir import DataDir, Refusal, write_durably
 
 MASTER_KEY_FILE = "master.key"
@@ -50,12 +51,18 @@ def master_key(settings: Settings, directory: DataDir, *, create: bool) -> bytes
     return key
 
 
-def root_credentials(settings: Settings, directory: DataDir, sealer: Sealer, *, create: bool) -> RootCredentials:
-    """The administrator of this start. Raises Refusal when generated ones do not open or are not there to read."""
+def given_root(settings: Settings) -> RootCredentials | None:
+    """The administrator the settings name; None when they name none."""
     if settings.root_access_key:
         return RootCredentials(settings.root_access_key, settings.root_secret_key)
-    if settings.dev:
-        return RootCredentials(DEV_ACCESS_KEY, DEV_SECRET_KEY)
+    return RootCredentials(DEV_ACCESS_KEY, DEV_SECRET_KEY) if settings.dev else None
+
+
+def root_credentials(settings: Settings, directory: DataDir, sealer: Sealer) -> RootCredentials:
+    """The administrator of this start of the server. Raises Refusal when generated ones do not open."""
+    given = given_root(settings)
+    if given is not None:
+        return given
     path = directory.secrets / ROOT_FILE
     found = _read(path)
     if found is not None:
@@ -64,11 +71,24 @@ def root_credentials(settings: Settings, directory: DataDir, sealer: Sealer, *, 
         except Corrupt as error:
             raise Refusal(f"{path}: {error}") from error
         return RootCredentials(access_key, secret_key)
-    if not create:
-        raise Refusal("no root credentials: give them, or start the server once to have them generated")
     fresh = RootCredentials(new_access_key(), new_secret_key(), generated_now=True)
     write_durably(path, sealer.seal(_ROOT_SEAL, json.dumps([fresh.access_key, fresh.secret_key])))
     return fresh
+
+
+def installed_root(settings: Settings, directory: DataDir) -> RootCredentials:
+    """The administrator of the server that last used this data directory, from its control state. Raises Refusal."""
+    if not directory.cluster.exists():
+        raise Refusal(
+            "no root credentials: set ZAPFS_ROOT_ACCESS_KEY and ZAPFS_ROOT_SECRET_KEY, or name the server's --data-dir"
+        )
+    sealer = Sealer(master_key(settings, directory, create=False), os.urandom)
+    try:
+        accounts = Follower(directory.cluster).state().accounts.values()
+        key = next(account for account in accounts if account.root).keys[0]
+        return RootCredentials(key.access_key, sealer.unseal(key.access_key, key.sealed_secret))
+    except (StoreError, StopIteration) as error:
+        raise Refusal(f"the root credentials in {directory.root} cannot be read: {error}") from error
 
 
 def new_access_key() -> str:

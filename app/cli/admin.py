@@ -5,7 +5,6 @@ Knows the face's paths and how a request is signed (SigV4). Must not know what t
 
 import argparse
 import json
-import os
 import time
 import urllib.error
 import urllib.request
@@ -14,7 +13,6 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from app.adapters.cluster.sealing import Sealer
 from app.cli.command import complain, say
 from app.config import Bind, Settings
 from app.core.auth import canonical, timestamps
@@ -75,7 +73,7 @@ class AdminClient:
 def run(given: argparse.Namespace, settings: Settings) -> int:
     """One `zapfs admin` command; 1 with a line when it was refused."""
     try:
-        root = _root(settings)
+        root = credentials.given_root(settings) or credentials.installed_root(settings, DataDir(settings.data_dir))
         client = AdminClient(_endpoint(given, settings), root.access_key, root.secret_key, settings.region)
         answer = _COMMANDS[given.subject, given.verb](client, given)
     except (Refused, Refusal) as error:
@@ -87,19 +85,6 @@ def run(given: argparse.Namespace, settings: Settings) -> int:
         for line in _lines(given, answer):
             say(line)
     return 0
-
-
-def _root(settings: Settings) -> credentials.RootCredentials:
-    """The settings', else those of the local data directory. Raises Refusal."""
-    if settings.root_access_key or settings.dev:
-        return credentials.root_credentials(settings, DataDir(settings.data_dir), _no_sealer(), create=False)
-    directory = DataDir(settings.data_dir)
-    sealer = Sealer(credentials.master_key(settings, directory, create=False), os.urandom)
-    return credentials.root_credentials(settings, directory, sealer, create=False)
-
-
-def _no_sealer() -> Sealer:
-    return Sealer(bytes(32), os.urandom)
 
 
 def _endpoint(given: argparse.Namespace, settings: Settings) -> str:

@@ -69,7 +69,7 @@ def _boot(settings: Settings) -> Boot:
     try:
         master_key = credentials.master_key(settings, directory, create=True)
         sealer = Sealer(master_key, os.urandom)
-        root = credentials.root_credentials(settings, directory, sealer, create=True)
+        root = credentials.root_credentials(settings, directory, sealer)
         _install_root(directory, sealer, root)
         migrate(directory.database)
         recover(stores.device(settings))

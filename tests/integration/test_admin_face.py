@@ -4,13 +4,14 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from typing import Any
 
 import pytest
 
 from tests.integration.processes import eventually, masters
-from tests.integration.server import Server, parents_of
+from tests.integration.server import ROOT, Server, clean_environment, parents_of
 from tests.wire.signer import EMPTY_SHA256, Credentials
 
 
@@ -156,3 +157,26 @@ def test_each_request_leaves_one_line_of_json_that_names_it(own_server):
     assert server.credentials.secret_key not in "".join(
         one for one in server.log_path.read_text().splitlines() if one.startswith("{")
     )
+
+
+@pytest.mark.parametrize("dev", [True, False])
+def test_on_the_servers_machine_the_data_directory_is_credential_enough(own_server, dev, tmp_path):
+    root = {} if dev else {"credentials": Credentials("AKIAROOTROOTROOTROOT", "a-secret-of-the-operator")}
+    server = own_server(dev=dev, **root)
+    endpoint = f"http://127.0.0.1:{server.admin_port}"
+
+    def ask(directory: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "app.cli", "admin", "account", "list", "--endpoint", endpoint]
+        return subprocess.run(
+            [*command, "--data-dir", directory],
+            cwd=ROOT,
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert "root" in ask(str(server.data_dir)).stdout
+    stranger = ask(str(tmp_path / "elsewhere"))
+    assert stranger.returncode == 1
+    assert "no root credentials" in stranger.stderr
