@@ -32,6 +32,7 @@ XML_DELETE_BYTES_MAX: Final = 2 * MIB  # 1,000 keys of 1,024 bytes, percent-esca
 XML_COMPLETE_BYTES_MAX: Final = 4 * MIB  # 10,000 parts with checksums
 XML_BYTES_MAX: Final = 64 * KIB  # every other document
 XML_DEPTH_MAX: Final = 16
+HELD_BODY_BYTES_MAX: Final = 256 * KIB  # an object sent without a length is held whole; S3 wants a length for more
 
 # --- the wire (app/runtime/http1)
 HEAD_BYTES_MAX: Final = 32 * KIB  # request line + headers
@@ -89,8 +90,8 @@ COMMIT_QUEUE_MAX: Final = 4_096  # waiting operations of one process before Unav
 SQL_CACHE_BYTES: Final = 32 * MIB  # page cache of one connection, filled on use
 SQL_STATEMENTS_MAX: Final = 256  # prepared statements kept by one connection
 SQL_BUSY_SECONDS_MAX: Final = 30  # waiting for a lock our own locks do not order (recovery after a crash)
-WAL_NUDGE_COMMITS: Final = 1_024  # operations of one process between two background checkpoints
-WAL_BYTES_MAX: Final = 64 * MIB  # beyond this a checkpoint holds commits back until the log starts over
+WAL_NUDGE_COMMITS: Final = 256  # operations of one process between two background checkpoints
+WAL_BYTES_MAX: Final = 32 * MIB  # beyond this a checkpoint holds commits back until the log starts over
 WAL_READERS_SECONDS_MAX: Final = 0.05  # how long that checkpoint waits for readers before it tries again later
 SCAN_ROWS_MIN: Final = 64  # first batch of an adaptive listing scan
 SCAN_ROWS_MAX: Final = 1_001

@@ -125,6 +125,13 @@ def test_a_completion_names_parts_with_unquoted_etags_and_checksums():
     assert found == [RequestedPart(1, "e1", {"CRC32": "AAAAAA=="}), RequestedPart(2, "e2")]
 
 
+def test_a_part_named_twice_in_a_row_is_meant_as_named_last():
+    one = "<Part><PartNumber>{}</PartNumber><ETag>{}</ETag></Part>".format
+    inner = one(1, "a") + one(1, "b") + one(2, "c") + one(1, "d")
+    found = documents.complete_document(f"<CompleteMultipartUpload>{inner}</CompleteMultipartUpload>".encode())
+    assert [(part.number, part.etag) for part in found] == [(1, "b"), (2, "c"), (1, "d")]
+
+
 @pytest.mark.parametrize(
     "part",
     [

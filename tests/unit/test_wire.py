@@ -83,6 +83,14 @@ def test_a_chunked_body_has_no_length_and_ends_with_its_source():
     assert (body.receive(view), body.receive(view)) == (5, 0)
 
 
+def test_a_body_without_a_length_is_held_up_to_a_bound():
+    found = wire.held(InputBody(io.BytesIO(b"12345"), None), 5)
+    view = memoryview(bytearray(3))
+    assert found.length == 5
+    assert [bytes(view[: found.receive(view)]) for _ in range(3)] == [b"123", b"45", b""]
+    assert wire.held(InputBody(io.BytesIO(b"123456"), None), 5) is None
+
+
 def test_a_broken_source_is_an_incomplete_body():
     class Broken:
         def read(self, size, /):

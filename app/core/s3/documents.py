@@ -131,8 +131,16 @@ _PART_TAGS: Final = frozenset({"PartNumber", "ETag", *_CHECKSUM_TAGS})
 
 
 def complete_document(document: bytes) -> list[RequestedPart]:
-    """Parse a `<CompleteMultipartUpload>` of at most XML_COMPLETE_BYTES_MAX bytes. Raises MalformedXML."""
-    return list(_requested_parts(_parse(document, "CompleteMultipartUpload")))
+    """Parse a `<CompleteMultipartUpload>` of at most XML_COMPLETE_BYTES_MAX bytes. Raises MalformedXML.
+
+    A part named twice in a row is meant as it was named last: clients that sent a part again list both answers.
+    """
+    parts: list[RequestedPart] = []
+    for part in _requested_parts(_parse(document, "CompleteMultipartUpload")):
+        if parts and parts[-1].number == part.number:
+            parts.pop()
+        parts.append(part)
+    return parts
 
 
 def _requested_parts(root: Element) -> Iterator[RequestedPart]:

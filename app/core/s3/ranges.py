@@ -68,7 +68,10 @@ def _unsatisfiable(header: str, size: int) -> S3Error:
 
 
 def copy_span(header: str, size: int) -> Span:
-    """The span of a copy source of `size` bytes; both ends must be given and inside it. Raises InvalidArgument."""
+    """The span of a copy source of `size` bytes; both ends must be given and inside it.
+
+    Raises InvalidArgument for another form, InvalidRange for an end beyond the source.
+    """
     match = _COPY_RANGE.fullmatch(header)
     first, last = (int(match[1]), int(match[2])) if match else (1, 0)
     if first > last:
@@ -79,9 +82,5 @@ def copy_span(header: str, size: int) -> Span:
             fields={"ArgumentName": "x-amz-copy-source-range", "ArgumentValue": header},
         )
     if last >= size:
-        raise S3Error(
-            "InvalidArgument",
-            f"Range specified is not valid for source object of size: {size}",
-            fields={"ArgumentName": "x-amz-copy-source-range", "ArgumentValue": header},
-        )
+        raise S3Error("InvalidRange", f"Range specified is not valid for source object of size: {size}")
     return Span(first, last + 1)

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from app.core import integrity
 from app.core.errors import S3Error
+from app.core.limits import HELD_BODY_BYTES_MAX
 from app.core.s3.operation import Operation
-from app.faces.http.wire import Request, Response
+from app.faces.http.wire import Request, Response, held
 from app.services.access import Access, Identity
 from app.services.call import Call
 from app.services.objects import Incoming, Target
@@ -45,13 +46,18 @@ class Exchange:
         return Target(self.operation.bucket, self.operation.key, version, self.expected_owner)
 
     def incoming(self) -> Incoming:
-        """The body as an object's content. Raises MissingContentLength; reads nothing yet."""
+        """The body as an object's content; reads nothing of it yet.
+
+        But for a small one in HTTP's chunked coding, which tells no length: it is held whole. Raises
+        MissingContentLength for a larger one, and where nothing says that there is a body.
+        """
         incoming = self.access.incoming(self.identity, self.headers, self.request.body)
-        if incoming.body.length is None or (
-            incoming.body is self.request.body and "content-length" not in self.headers
-        ):
+        if incoming.body is not self.request.body or "content-length" in self.headers:
+            return incoming
+        body = held(incoming.body, HELD_BODY_BYTES_MAX) if "transfer-encoding" in self.headers else None
+        if body is None:
             raise S3Error("MissingContentLength")
-        return incoming
+        return replace(incoming, body=body)
 
     def document(self, bytes_max: int, checksum_is_of_body: bool = True) -> bytes:
         """The body held whole, verified against what was declared of it.
@@ -59,22 +65,24 @@ class Exchange:
         `checksum_is_of_body`: False where an `x-amz-checksum-*` header speaks of an object instead. Raises
         MaxMessageLengthExceeded, BadDigest and what the body raises.
         """
-        incoming = self.access.incoming(self.identity, self.headers, self.request.body)
+        headers = self.headers
+        if not checksum_is_of_body:
+            headers = {name: value for name, value in headers.items() if not name.startswith("x-amz-checksum-")}
+        incoming = self.access.incoming(self.identity, headers, self.request.body)
         length = incoming.body.length
         if length is not None and length > bytes_max:
-            raise S3Error("MaxMessageLengthExceeded", fields={"MaxMessageLengthBytes": str(bytes_max)})
-        buffer = bytearray(bytes_max + 1 if length is None else length)
-        size = incoming.body.receive(memoryview(buffer))
-        if size > bytes_max:
-            raise S3Error("MaxMessageLengthExceeded", fields={"MaxMessageLengthBytes": str(bytes_max)})
-        if incoming.body.receive(memoryview(bytearray(1))):
-            raise S3Error("InvalidRequest", "The body is longer than declared.")
-        document = bytes(memoryview(buffer)[:size])
-        declared = incoming.integrity
-        if not checksum_is_of_body:
-            declared = replace(declared, algorithm="", value=None, in_trailer=False)
-        integrity.verify_body(declared, document, incoming.trailers())
+            raise _too_long(bytes_max)
+        buffer = memoryview(bytearray(bytes_max + 1 if length is None else length))
+        size = incoming.body.receive(buffer)
+        if size > bytes_max or incoming.body.receive(memoryview(bytearray(1))):
+            raise _too_long(bytes_max)
+        document = bytes(buffer[:size])
+        integrity.verify_body(incoming.integrity, document, incoming.trailers())
         return document
+
+
+def _too_long(bytes_max: int) -> S3Error:
+    return S3Error("MaxMessageLengthExceeded", fields={"MaxMessageLengthBytes": str(bytes_max)})
 
 
 def version_named(text: str | None) -> str | None:

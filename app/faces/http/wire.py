@@ -77,6 +77,29 @@ class InputBody:
         return done
 
 
+class HeldBody:
+    """A body that is in memory already."""
+
+    def __init__(self, data: memoryview) -> None:
+        self.length: int | None = len(data)
+        self._data = data
+
+    def receive(self, view: memoryview) -> int:
+        """See app.core.body.Body."""
+        count = min(len(view), len(self._data))
+        view[:count] = self._data[:count]
+        self._data = self._data[count:]
+        self.length = len(self._data)
+        return count
+
+
+def held(body: Body, bytes_max: int) -> HeldBody | None:
+    """The whole of a body whose length nobody told; None when it is longer than `bytes_max`."""
+    view = memoryview(bytearray(bytes_max + 1))
+    count = body.receive(view)
+    return HeldBody(view[:count]) if count <= bytes_max else None
+
+
 def read_request(environ: Environ) -> Request:
     """The request in an environ. Reads nothing of the body."""
     headers = environ.get("zapfs.headers")
