@@ -34,20 +34,13 @@ class _Story:
     """What becomes known of a request on its way, told to the observer at its end."""
 
     request: Request
-    id_bytes: bytes
+    request_id: str
+    host_id: str
     begun: float
     operation: Operation = _UNKNOWN
     access_key_id: str = ""
     error: S3Error | None = None
     stages: Stages = field(default_factory=Stages)
-
-    @property
-    def request_id(self) -> str:
-        return self.id_bytes[-8:].hex().upper()
-
-    @property
-    def host_id(self) -> str:
-        return b64encode(self.id_bytes).decode("ascii")
 
 
 class S3Door:
@@ -74,7 +67,8 @@ class S3Door:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[Piece]:
         request = wire.read_request(environ)
-        story = _Story(request, self._sources.new_id(), perf_counter())
+        begun, unique = perf_counter(), self._sources.new_id()
+        story = _Story(request, unique[-8:].hex().upper(), b64encode(unique).decode("ascii"), begun)
         response = self._answer(story)
         response.headers += (
             ("x-amz-request-id", story.request_id),

@@ -22,6 +22,7 @@ from app.services.copying import Copying, CopyRequest
 from app.services.objects import ObjectRead, Objects, Selection
 
 _WHOLE: Final = Selection()
+_SELECTIVE: Final = frozenset({"range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"})
 _ATTRIBUTES: Final = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
 
 
@@ -158,8 +159,10 @@ class _Wanted:
 def _selection(exchange: Exchange) -> Selection:
     """What of the object a GET or HEAD asks for. Raises InvalidRequest when it asks for both a range and a part."""
     headers, parameters = exchange.headers, exchange.parameters
+    if not parameters and _SELECTIVE.isdisjoint(headers):
+        return _WHOLE
     number = None
-    if parameters and "partNumber" in parameters:
+    if "partNumber" in parameters:
         number = parse_part_number(parameters["partNumber"])
         if "range" in headers:
             raise S3Error("InvalidRequest", "Cannot specify both Range header and partNumber query parameter.")
