@@ -11,7 +11,7 @@ from pathlib import Path
 import gevent
 import pytest
 
-from app.adapters.chunks.disk import UNFINISHED, Device
+from app.adapters.chunks.disk import UNBORN, UNFINISHED, Device
 from app.adapters.chunks.store import SegmentStore
 from app.core.errors import Full, Missing
 from app.core.limits import BLOCK_BYTES, MIB
@@ -150,6 +150,15 @@ def test_processes_read_right_bytes_while_all_around_is_deleted_and_merged(tmp_p
             assert b"bad" not in reader.communicate()[0]
         assert turn > 3
         check(store, range(40))
+
+
+def test_upkeep_does_not_touch_a_segment_being_born_in_another_process(tmp_path: Path) -> None:
+    device = device_at(tmp_path)
+    with opened(device) as store:
+        unborn = Path(device.path(77, UNBORN))
+        unborn.touch()
+        settled(store)
+        assert unborn.exists()
 
 
 @pytest.mark.parametrize("moment", ["before the switch", "after the switch", "after the commit"])
