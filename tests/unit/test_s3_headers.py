@@ -77,6 +77,10 @@ def test_a_header_that_would_not_be_obeyed_is_refused(name, value):
     assert refusal(lambda: rules.refuse_unimplemented({name: value})) == "NotImplemented"
 
 
+def test_a_canned_acl_nobody_has_is_an_invalid_argument():
+    assert refusal(lambda: rules.refuse_unimplemented({"x-amz-acl": "public-ready"})) == "InvalidArgument"
+
+
 def test_headers_that_say_what_is_true_anyway_pass():
     rules.refuse_unimplemented(
         {

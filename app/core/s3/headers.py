@@ -39,6 +39,16 @@ _REFUSED: Final = (
     "x-amz-bucket-namespace",
 )
 _HARMLESS_ACLS: Final = frozenset({"private", "bucket-owner-full-control"})
+_OTHER_ACLS: Final = frozenset(
+    {
+        "public-read",
+        "public-read-write",
+        "aws-exec-read",
+        "authenticated-read",
+        "bucket-owner-read",
+        "log-delivery-write",
+    }
+)
 _CONTROL: Final = frozenset(chr(code) for code in (*range(0x20), 0x7F)) - {"\t"}
 
 
@@ -101,6 +111,8 @@ def refuse_unimplemented(headers: Mapping[str, str]) -> None:
         if name.startswith(_REFUSED) and name != "x-amz-tagging-directive":
             raise S3Error("NotImplemented", f"The header {name} is not implemented by this server.")
         if name == "x-amz-acl" and value not in _HARMLESS_ACLS:
+            if value not in _OTHER_ACLS:
+                raise S3Error("InvalidArgument", fields={"ArgumentName": name, "ArgumentValue": value})
             raise S3Error("NotImplemented", "Only the canned ACL 'private' is implemented by this server.")
 
 
