@@ -61,8 +61,8 @@ def on_starting(server):
 
 
 def when_ready(server):
-    """The terminal's Ctrl-C reaches the whole group; only the front door acts on it, and drains."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """The terminal's Ctrl-C and its end reach the whole group; only the front door acts on them, and drains."""
+    _leave_terminal_signals()
 
 
 def post_fork(server, worker):
@@ -71,14 +71,14 @@ def post_fork(server, worker):
     Until it has handlers of its own a stop just ends it: those it inherits from the master would swallow the signal,
     and the master would wait for it in vain.
     """
-    for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     lineage.die_with(server.pid)
 
 
 def post_worker_init(worker):
     """The application is built: what is alive now stays alive."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _leave_terminal_signals()
     sys.setswitchinterval(limits.SWITCH_SECONDS)
     gc.collect()
     gc.freeze()
@@ -96,3 +96,8 @@ def worker_exit(server, worker):
 def child_exit(server, worker):
     """In the master, after a worker ended, however it did."""
     metrics.process_ended(worker.pid)
+
+
+def _leave_terminal_signals():
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)

@@ -25,6 +25,7 @@ from roles.data_dir import DataDir
 from roles.handover import Handover
 from roles.running import SOURCES, Application, Running, now_ms
 
+_HOLDER = "manager"  # the same after a restart: the lock of the data directory keeps it the only one
 _THREADS = 2  # one collects while one writes the control state
 
 
@@ -40,7 +41,7 @@ def build(told: Handover) -> Application:
     chunks = stores.open_chunks(settings, running.offload)
     running.at_end(chunks.close)
     board = FileReadBoard(directory.reads)
-    gc = Gc(store, chunks, board, SOURCES, GcSettings(f"manager-{os.getpid()}", settings.gc_grace_s * 1000))
+    gc = Gc(store, chunks, board, SOURCES, GcSettings(_HOLDER, settings.gc_grace_s * 1000))
     running.every("gc", settings.gc_interval_s, gc.run)
 
     gate = Gate(cluster.state, sealer.unseal, time, settings.metrics_token, metrics_open=settings.dev)

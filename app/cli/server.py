@@ -45,6 +45,7 @@ def run(settings: Settings) -> int:
     """Serve until told to stop. 0 after a drained stop; 1 with one line when something stands in the way."""
     terminal = lineage.lead_group()
     lineage.adopt_orphans()
+    os.umask(0o077)  # what is stored is the clients', not every local user's
     try:
         boot = _boot(settings)
     except Refusal as refusal:

@@ -60,7 +60,8 @@ class Supervisor:
         """`probes`: the S3 and the admin address. 0 when stopped by a signal and drained, else 1."""
         signal.set_wakeup_fd(self._wake_w, warn_on_full_buffer=False)
         for number in _STOPS:
-            signal.signal(number, self._stop_asked)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means what it says
+                signal.signal(number, self._stop_asked)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for child in self._children:
             child.start()

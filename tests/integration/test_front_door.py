@@ -190,7 +190,7 @@ def test_the_front_door_leads_a_process_group_of_its_own_with_every_process_in_i
 
 
 @pytest.mark.parametrize("whom", ["front door", "group"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_stop_lets_a_request_under_way_finish_and_exits_with_code_0(own_server, whom, number):
     server = own_server()
     server.client().create_bucket(Bucket="drained")
