@@ -22,6 +22,7 @@ def test_an_ambiguous_request_gets_one_refusal_and_the_end_of_the_connection(gun
     refusal = heard.answers[0]
     assert refusal.whole
     assert refusal.headers["connection"] == "close"
+    assert refusal.headers["date"].endswith("GMT")
     assert len(refusal.headers["x-amz-request-id"]) == 16
     assert refusal.body.startswith(b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>')
 

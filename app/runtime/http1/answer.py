@@ -5,14 +5,13 @@ what is answered. The head leaves with the first piece, so that an application t
 answered 500. Content-Length is a promise kept to the byte: never more is sent, and fewer break the answer.
 """
 
-import time
 from collections.abc import Callable, Iterable
-from email.utils import formatdate
 from types import TracebackType
 from typing import Final
 
 from app.core.types import FileSpan, Piece
 from app.runtime.http1.connection import Connection
+from app.runtime.http1.date import date_line
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
@@ -23,26 +22,6 @@ HOP_BY_HOP: Final = frozenset({"transfer-encoding", "keep-alive", "upgrade", "tr
 
 class BrokenAnswer(Exception):
     """The application broke the framing of its own answer: a bug."""
-
-
-class _Clock:
-    """The Date header, rendered once a second."""
-
-    __slots__ = ("_line", "_second")
-
-    def __init__(self) -> None:
-        self._second = 0
-        self._line = ""
-
-    def line(self) -> str:
-        second = int(time.time())
-        if second != self._second:
-            self._second = second
-            self._line = f"Date: {formatdate(second, usegmt=True)}\r\n"
-        return self._line
-
-
-_clock = _Clock()
 
 
 class Answer:
@@ -180,7 +159,7 @@ class Answer:
         if framing:
             lines.append(framing)
         if not dated:
-            lines.append(_clock.line())
+            lines.append(date_line())
         if not self.persists:
             lines.append("Connection: close\r\n")
         elif self._minor_version == 0:

@@ -41,8 +41,10 @@ class Refusal(Exception):
         self.message = message
 
 
-def render(status: int, code: str, message: str, request_id: str, *, with_body: bool = True) -> bytes:
+def render(status: int, code: str, message: str, request_id: str, date_line: str, *, with_body: bool) -> bytes:
     """A whole answer, head and `<Error>` document, which announces the end of the connection.
+
+    `date_line`: the Date header with its CRLF. `with_body`: False for HEAD.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
     """
@@ -55,7 +57,7 @@ def render(status: int, code: str, message: str, request_id: str, *, with_body: 
         f"HTTP/1.1 {status} {REASONS.get(status, 'Error')}\r\n"
         "Content-Type: application/xml\r\n"
         f"Content-Length: {len(document)}\r\n"
-        f"x-amz-request-id: {request_id}\r\n"
+        f"x-amz-request-id: {request_id}\r\n{date_line}"
         "Connection: close\r\n\r\n"
     ).encode("ascii")
     return head + document if with_body else head

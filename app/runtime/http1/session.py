@@ -20,6 +20,7 @@ from app.runtime.http1.answer import Answer
 from app.runtime.http1.body import EMPTY, ChunkedBody, LengthBody, WireBody
 from app.runtime.http1.bounds import WireLimits
 from app.runtime.http1.connection import READ, Connection, Gone, Stalled
+from app.runtime.http1.date import date_line
 from app.runtime.http1.environ import Environ, request_environ
 from app.runtime.http1.head import Head, parse_head
 from app.runtime.http1.refusal import CODES, Refusal, render
@@ -243,8 +244,9 @@ class Session:
     def _answer_error(self, status: int, code: str, message: str) -> None:
         """Tell the client, if it still listens, and let the answer arrive before the connection closes."""
         with_body = self._head is None or self._head.method != "HEAD"  # Without a head nobody knows: there is a body.
+        request_id = os.urandom(8).hex().upper()
         try:
-            self._connection.send([render(status, code, message, os.urandom(8).hex().upper(), with_body=with_body)])
+            self._connection.send([render(status, code, message, request_id, date_line(), with_body=with_body)])
         except (Gone, Stalled):
             return
         self._connection.linger()
