@@ -10,7 +10,7 @@ import pytest
 from tests.integration.server import Server
 from tests.integration.test_objects import MIB, noise
 
-DISK_BYTES = 1_100 * MIB
+DISK_BYTES = 600 * MIB
 RESERVES = {"reserve kept": 64 * MIB, "to the last byte": 0}
 
 

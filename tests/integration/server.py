@@ -148,8 +148,9 @@ class Server:
         return self.data_dir.parent / f"{self.data_dir.name}.log"
 
     def log_tail(self, lines: int = 60) -> str:
-        """The end of the log."""
-        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
+        """The end of the log, without its lines on single requests."""
+        told = self.log_path.read_text(errors="replace").splitlines()
+        return "\n".join([line for line in told if '"event":"request"' not in line][-lines:])
 
     def pids(self) -> list[int]:
         """Every process of the server."""
