@@ -230,7 +230,9 @@ class TestAnswers:
 
     def test_each_failure_of_the_application_is_logged_once(self, gunicorn):
         before = gunicorn.log.read_text().count("RuntimeError: the application fails before it answers")
-        gunicorn.ask(request("/fail"))
+        gunicorn.ask(request("/fail?X-Amz-Signature=secret"))
+        assert "Error handling request /fail\n" in gunicorn.log.read_text()
+        assert "secret" not in gunicorn.log.read_text()
         assert gunicorn.log.read_text().count("RuntimeError: the application fails before it answers") == before + 1
 
     def test_the_client_s_address_is_the_socket_s_whatever_headers_say(self, gunicorn):

@@ -233,7 +233,9 @@ class Session:
         if error is self._body.failure and isinstance(error, S3Error) and not answer.head_sent:
             self._answer_error(error.status, error.code, error.message)
             return False
-        self._house.log.exception("Error handling request %s", self._head.target if self._head else "")
+        # The query stays out of the log: a presigned one is a credential.
+        path = self._head.target.partition("?")[0] if self._head else ""
+        self._house.log.exception("Error handling request %s", path)
         if answer.complete:
             return False
         if answer.head_sent:
