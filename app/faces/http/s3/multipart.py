@@ -4,13 +4,15 @@ Knows S3's wire forms of uploads and parts. Must not know rules (core/s3) or wha
 is a listing and lives there.
 """
 
+from collections.abc import Sequence
 from urllib.parse import quote_from_bytes
 
 from app.core import integrity, limits
+from app.core.errors import S3Error
 from app.core.s3 import headers as header_rules
 from app.core.s3.conditions import write_check
 from app.core.s3.documents import complete_document
-from app.core.s3.multipart import parse_part_number, upload_id_text
+from app.core.s3.multipart import RequestedPart, parse_part_number, upload_id_text
 from app.core.s3.ranges import copy_span
 from app.core.s3.times import iso_time
 from app.core.s3.xml import Writer
@@ -67,6 +69,8 @@ class MultipartHandlers:
         check = write_check(headers)
         document = exchange.document(limits.XML_COMPLETE_BYTES_MAX, checksum_is_of_body=False)
         requested = complete_document(document)
+        if "x-amz-mp-object-size" in headers:
+            self._check_size(exchange, requested)
         version = self._multipart.complete(exchange.call, _upload(exchange), requested, declared, check)
         writer = Writer("CompleteMultipartUploadResult")
         writer.text("Location", _location(exchange))
@@ -74,6 +78,25 @@ class MultipartHandlers:
         writer.text("ETag", f'"{version.etag}"')
         answers.write_checksum(writer, version.checksum)
         return answers.document(writer)
+
+    def _check_size(self, exchange: Exchange, requested: Sequence[RequestedPart]) -> None:
+        """Raises InvalidRequest unless the requested parts add up to `x-amz-mp-object-size` bytes.
+
+        A retried completion finds no upload any more and is not held to it: the first one was.
+        """
+        wanted = {part.number for part in requested}
+        size, after = 0, 0
+        try:
+            while parts := self._multipart.list_parts(exchange.call, _upload(exchange), after, limits.LIST_KEYS_MAX)[1]:
+                size += sum(part.size for part in parts if part.number in wanted)
+                after = parts[-1].number
+        except S3Error as error:
+            if error.code != "NoSuchUpload":
+                raise
+            return
+        if exchange.headers["x-amz-mp-object-size"] != str(size):
+            text = "The provided 'x-amz-mp-object-size' header does not match what was computed."
+            raise S3Error("InvalidRequest", text)
 
     def abort_multipart_upload(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html"""
