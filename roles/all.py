@@ -34,7 +34,7 @@ def build(told: Handover) -> Application:
     running = Running(told, limits.OFFLOAD_THREADS)
     cluster = Follower(DataDir(settings.data_dir).cluster, running.offload.call)
     running.every("cluster", limits.CLUSTER_POLL_SECONDS, cluster.refresh)
-    access = Access(cluster, Sealer(told.master_key, os.urandom).unseal, running.offload)
+    access = Access(cluster, Sealer(told.master_key, os.urandom).unseal, running.offload, settings.region)
     door = S3Door(
         _handlers(running),
         access,
@@ -81,4 +81,4 @@ class Observer:
             record.operation, record.status, record.bytes_in, record.bytes_out, record.seconds, record.stages
         )
         if self._wanted or record.status >= 500:
-            self._log.write("error" if record.status >= 500 else "info", "request", **record._asdict())
+            self._log.request("error" if record.status >= 500 else "info", record)

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -42,6 +43,39 @@ def test_a_record_is_one_line_of_json_with_time_level_event_and_its_fields(pipe)
         "seconds": 0.001235,
         "stages": {"list": 0.5},
     }
+
+
+def test_a_request_is_told_in_the_same_form(pipe):
+    log = Log("info", lambda: NOW_MS, pipe[1])
+    log.request("info", answered(bucket='a"b', stages={"list": 0.5}))
+    log.request("debug", answered())
+    log.flush()
+    [record] = written(pipe[0])
+    assert record["time"] == NOW_MS / 1000
+    assert (record["event"], record["operation"], record["bucket"]) == ("request", "GetObject", 'a"b')
+    assert record["stages"] == {"list": 0.5}
+
+
+def test_a_request_with_overlong_texts_still_leaves_its_line(pipe):
+    log = Log("info", lambda: NOW_MS, pipe[1])
+    log.request("info", answered(bucket="ß" * 10_000, reason="ß" * 10_000))
+    log.flush()
+    assert written(pipe[0])[0]["request_id"] == "AB"
+
+
+def answered(**changes):
+    fields = dict.fromkeys(("code", "reason", "bucket", "remote"), "") | {
+        "request_id": "AB",
+        "operation": "GetObject",
+        "method": "GET",
+        "status": 200,
+        "access_key_id": "AKIA",
+        "bytes_in": 0,
+        "bytes_out": 4096,
+        "seconds": 0.001,
+        "stages": {},
+    }
+    return SimpleNamespace(**(fields | changes))
 
 
 def test_records_below_the_level_are_not_written(pipe):

@@ -12,7 +12,7 @@ import select
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from app.core.limits import LOG_BUFFER_LINES_MAX, LOG_LINE_BYTES_MAX
 
@@ -49,7 +49,39 @@ FIELDS: Final = frozenset(
 _quoted: Final = json.encoder.encode_basestring_ascii
 _encode: Final = json.JSONEncoder(separators=(",", ":"), default=repr, check_circular=False).encode
 _STDERR: Final = 2
+_REASON_CHARS_MAX: Final = 400
 _TEXT_CHARS_MAX: Final = 1_200  # one text field; the whole line is cut at LOG_LINE_BYTES_MAX
+
+
+class Request(Protocol):
+    """What is told of an answered request. `request_id`, `operation`, `code` and `remote` are made by the server."""
+
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def operation(self) -> str: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def bucket(self) -> str: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def access_key_id(self) -> str: ...
+    @property
+    def remote(self) -> str: ...
+    @property
+    def bytes_in(self) -> int: ...
+    @property
+    def bytes_out(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def stages(self) -> Mapping[str, float]: ...
 
 
 class Log:
@@ -81,6 +113,25 @@ class Log:
             self._dropped += 1
             return
         self._lines.append(_line(self._now_ms(), level, event, fields))
+
+    def request(self, level: str, record: Request) -> None:
+        """As `write`, for the one record every request leaves: its form is fixed, so it costs a third."""
+        if LEVELS[level] < self._threshold:
+            return
+        if len(self._lines) >= LOG_BUFFER_LINES_MAX:
+            self._dropped += 1
+            return
+        line = (
+            f'{{"time":{self._now_ms() / 1000},"level":"{level}","event":"request","request_id":"{record.request_id}",'
+            f'"operation":"{record.operation}","method":{_quoted(record.method)},"bucket":{_quoted(record.bucket)},'
+            f'"status":{record.status},"code":"{record.code}","reason":{_quoted(record.reason[:_REASON_CHARS_MAX])},'
+            f'"access_key_id":{_quoted(record.access_key_id)},"remote":"{record.remote}","bytes_in":{record.bytes_in},'
+            f'"bytes_out":{record.bytes_out},"seconds":{record.seconds:.6f},"stages":{_plain(record.stages)}}}\n'
+        )
+        if len(line) > LOG_LINE_BYTES_MAX:
+            self.write(level, "request", request_id=record.request_id, operation=record.operation, status=record.status)
+        else:
+            self._lines.append(line.encode("ascii"))
 
     def failure(self, event: str, error: BaseException, **fields: object) -> None:
         """Queue an error record with the end of the traceback. The message of a bug may quote anything but a secret;
@@ -146,9 +197,12 @@ def _rendered(now_ms: int, level: str, event: str, fields: Mapping[str, object])
 
 
 def _plain(value: object) -> str:
-    """Stages and other small mappings of numbers; anything else as it prints."""
-    if isinstance(value, dict) and all(isinstance(seconds, float) for seconds in value.values()):
-        return "{" + ",".join([f"{_quoted(str(name))}:{seconds:.6f}" for name, seconds in value.items()]) + "}"
+    """Stages: a mapping of names to seconds; anything else as it prints."""
+    if isinstance(value, dict):
+        try:
+            return "{" + ",".join([f"{_quoted(name)}:{seconds:.6f}" for name, seconds in value.items()]) + "}"
+        except (TypeError, ValueError):
+            return _encode(value)
     return _encode(value)
 
 
