@@ -60,6 +60,7 @@ CREATE TABLE obj_version (
     PRIMARY KEY (bucket_id, key, seq_down)
 ) WITHOUT ROWID;
 
+-- A rowid table, unlike its neighbours: rows of kilobytes are appended, and only small entries of the index move.
 -- Page 0 holds the inline bytes or the first packed chunk entries (chunk id 32 | blob id 16 | length 4, big endian).
 CREATE TABLE content (
     ref_id BLOB NOT NULL,
@@ -70,7 +71,7 @@ CREATE TABLE content (
     inline BLOB,
     entries BLOB,
     PRIMARY KEY (ref_id, page)
-) WITHOUT ROWID;
+);
 
 CREATE TABLE upload (
     bucket_id BLOB NOT NULL,

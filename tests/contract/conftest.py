@@ -1,0 +1,26 @@
+"""The metadata stores every suite of this folder that asks for `store` is run on."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.adapters.sql.store import SqliteStore
+from app.ports.metadata import MetadataStore
+from migrations.run import migrate
+from tests.contract.metadata import bucket
+
+
+def sqlite_store(directory: Path) -> MetadataStore:
+    path = directory / "zapfs.db"
+    migrate(path)
+    return SqliteStore(path)
+
+
+@pytest.fixture(params=[sqlite_store], ids=["sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MetadataStore]:
+    make: Callable[[Path], MetadataStore] = request.param
+    store = make(tmp_path)
+    store.bucket_create(bucket())
+    yield store
+    store.close()
