@@ -17,8 +17,9 @@ Generated from `app/core/s3/operations_table.py` against botocore's service mode
 **works**: answered as S3 does. **refused**: 501 NotImplemented, with a message that names the operation. Nothing is
 accepted and ignored, and a sub-resource nobody knows is refused as well.
 
-What works is that of a bucket without versioning: `versionId` is `null` or refused, GetBucketVersioning answers that there
-never was any, ListObjectVersions lists null versions, and the ACLs shown grant the owner full control, which is the truth.
+What works is that of a bucket without versioning: `versionId` is `null` or refused, GetBucketVersioning answers that
+there never was any, ListObjectVersions lists null versions, and the ACLs shown grant the owner full control, which is
+the truth.
 
 | operation | state |
 |---|---|

@@ -65,6 +65,7 @@ class MultipartHandlers:
     def complete_multipart_upload(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html"""
         headers = exchange.headers
+        header_rules.refuse_unimplemented(headers)
         declared = integrity.completion(headers)
         check = write_check(headers)
         document = exchange.document(limits.XML_COMPLETE_BYTES_MAX, checksum_is_of_body=False)
@@ -162,7 +163,9 @@ def _part_selection(exchange: Exchange) -> Selection:
 
 
 def _location(exchange: Exchange) -> str:
-    """The object's address as the client reaches it."""
+    """The object's address as the client reaches it, by path or by virtual host."""
     operation = exchange.operation
-    host = exchange.headers.get("host", "")
-    return f"http://{host}/{operation.bucket}/{quote_from_bytes(operation.key, '/')}"
+    host, key = exchange.headers.get("host", ""), quote_from_bytes(operation.key, "/")
+    return (
+        f"http://{host}/{key}" if host.startswith(f"{operation.bucket}.") else f"http://{host}/{operation.bucket}/{key}"
+    )

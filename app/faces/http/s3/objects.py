@@ -94,6 +94,7 @@ class ObjectHandlers:
 
     def get_object_attributes(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html"""
+        header_rules.refuse_read_keys(exchange.headers)
         wanted = {name.strip() for name in exchange.headers.get("x-amz-object-attributes", "").split(",")}
         if not wanted <= _ATTRIBUTES:
             fields = {"ArgumentName": "x-amz-object-attributes", "ArgumentValue": ",".join(sorted(wanted))}
