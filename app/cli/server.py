@@ -51,6 +51,10 @@ def run(settings: Settings) -> int:
     except Refusal as refusal:
         complain(str(refusal))
         return 1
+    if boot.root.generated_now:  # said before anything else can go wrong: it is said only once
+        say("Root credentials, generated now, kept sealed and not shown again:")
+        say(f"  AWS_ACCESS_KEY_ID={boot.root.access_key}")
+        say(f"  AWS_SECRET_ACCESS_KEY={boot.root.secret_key}")
     try:
         return supervise.Supervisor(_children(boot), settings.shutdown_seconds).run(
             probes=(_address(boot.s3), _address(boot.admin)), announce=lambda: _announce(boot)
@@ -156,9 +160,7 @@ def _announce(boot: Boot) -> None:
     say(f"  S3     {s3}  ({settings.workers} workers, region {settings.region})")
     say(f"  admin  {admin}  (/health /ready /metrics)")
     say(f"  data   {boot.directory.root}")
-    if root.generated_now:
-        say("Root credentials, generated now, kept sealed and not shown again:")
-    shown = root.generated_now or (settings.dev and root.secret_key == DEV_SECRET_KEY)
+    shown = settings.dev and root.secret_key == DEV_SECRET_KEY
     say("Try:")
     say(f"  export AWS_ACCESS_KEY_ID={root.access_key} AWS_REGION={settings.region}")
     say(f"  export AWS_SECRET_ACCESS_KEY={root.secret_key if shown else '...'}")
