@@ -15,14 +15,6 @@ CREATE TABLE bucket (
 
 CREATE INDEX bucket_by_owner ON bucket (owner, name);
 
--- One row: the last `seq` given to a version. It is read and written inside the commit, so seq is commit order.
-CREATE TABLE sequence (
-    shard INTEGER NOT NULL PRIMARY KEY,
-    last INTEGER NOT NULL
-);
-
-INSERT INTO sequence (shard, last) VALUES (0, 0);
-
 -- Current live versions only: everything GET, HEAD and ListObjects ask for.
 CREATE TABLE obj_head (
     bucket_id BLOB NOT NULL,
@@ -41,7 +33,8 @@ CREATE TABLE obj_head (
     PRIMARY KEY (bucket_id, key)
 ) WITHOUT ROWID;
 
--- Every version, newest first within its key: seq_down is 2^63 - 1 - seq.
+-- Every version, newest first within its key: seq_down is 2^63 - 1 - seq. seq counts the key's commits; it is read and
+-- written inside the commit, so it is commit order.
 CREATE TABLE obj_version (
     bucket_id BLOB NOT NULL,
     key BLOB NOT NULL,

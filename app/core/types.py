@@ -113,7 +113,7 @@ class Version:
 
     `etag` is unquoted: 32 hex digits, or `<hex>-<N>` for multipart. `ref_id` names its content; when `part_count` > 0
     it is the upload's id instead and the bytes are those of its parts (`MetadataStore.parts_scan`) in order.
-    `seq` grows with the order of commits on one key.
+    `seq` grows with the order of commits on one key, as long as the key has a version.
     """
 
     bucket_id: BucketId

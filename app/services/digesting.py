@@ -19,7 +19,7 @@ class Digesting:
     def __init__(self, offload: Offload, algorithms: Iterable[str]) -> None:
         self._offload = offload
         self._hashers: dict[str, Hasher] = {name: hasher(name) for name in algorithms}
-        self._chunk: Hasher = hasher(CHUNK_NAME)
+        self._chunk: Hasher | None = None
         self._jobs: list[Job[object]] = []
         self._chunk_job: Job[object] | None = None
 
@@ -33,10 +33,10 @@ class Digesting:
             for each in self._hashers.values():
                 each.update(view)
             if in_chunk:
-                self._chunk.update(view)
+                self._naming().update(view)
             return
         submit = self._offload.submit
-        self._chunk_job = submit(self._chunk.update, view) if in_chunk else None
+        self._chunk_job = submit(self._naming().update, view) if in_chunk else None
         self._jobs = [submit(each.update, view) for each in self._hashers.values()]
 
     def chunk_id(self) -> bytes:
@@ -44,8 +44,13 @@ class Digesting:
         if self._chunk_job is not None:
             self._chunk_job.wait()
             self._chunk_job = None
-        named, self._chunk = self._chunk, hasher(CHUNK_NAME)
+        named, self._chunk = self._naming(), None
         return named.digest()
+
+    def _naming(self) -> Hasher:
+        if self._chunk is None:
+            self._chunk = hasher(CHUNK_NAME)
+        return self._chunk
 
     def wait(self) -> None:
         """Return when no hasher reads any slice any more."""

@@ -180,7 +180,9 @@ class GroupCommit:
         return ticket.operation(self._db, *ticket.args)
 
     def _commit(self) -> None:
+        """What is durable needs the lock no more, and another process may be waiting for it."""
         self._db.execute("COMMIT")
+        fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
 
     def _fail(self, tickets: list[_Ticket], error: sqlite3.Error | OSError) -> None:
         """Nothing of the batch happened: every caller hears why, also those whose own operation had refused."""

@@ -42,6 +42,7 @@ _SCANS = {
     for inclusive in (True, False)
     for bounded in (True, False)
 }
+_NEWEST = "SELECT seq_down FROM obj_version WHERE bucket_id = ? AND key = ? ORDER BY seq_down LIMIT 1"
 _PUT_HEAD = f"REPLACE INTO obj_head (bucket_id, key, seq, {VALUE_COLUMNS}) VALUES (?, ?, ?{', ?' * _VALUES})"
 _PUT_VERSION = (
     f"INSERT INTO obj_version (bucket_id, key, seq_down, {VALUE_COLUMNS}, delete_marker) "
@@ -135,8 +136,8 @@ def current_or_none(db: Connection, bucket_id: BucketId, key: bytes) -> Version 
 
 
 def make_current(db: Connection, version: Version, previous: Version | None) -> Version:
-    """Write the version into both tables with the next seq; a previous version of the same version id is replaced."""
-    ((seq,),) = db.execute("UPDATE sequence SET last = last + 1 WHERE shard = 0 RETURNING last").fetchall()
+    """Write the version into both tables with the key's next seq; a previous version of the same id is replaced."""
+    seq = _newest_seq(db, version) + 1 if previous is None else previous.seq + 1
     values = version_values(version)
     db.execute(_PUT_HEAD, (version.bucket_id, version.key, seq, *values))
     db.execute(_PUT_VERSION, (version.bucket_id, version.key, SEQ_MAX - seq, *values))
@@ -154,6 +155,12 @@ def walk(db: Connection, after: tuple[BucketId, bytes, int] | None, limit: int) 
         (bucket_id, key, SEQ_MAX - seq, limit),
     ).fetchall()
     return [version_of(row[0], row[1], SEQ_MAX - row[2], row[4:], bool(row[3])) for row in rows]
+
+
+def _newest_seq(db: Connection, version: Version) -> int:
+    """Of a key without a current version, the newest seq all the same: a delete marker may stand there. 0 = none."""
+    row = db.execute(_NEWEST, (version.bucket_id, version.key)).fetchone()
+    return 0 if row is None else SEQ_MAX - row[0]
 
 
 def _with_seq(version: Version, seq: int) -> Version:

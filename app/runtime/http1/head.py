@@ -196,10 +196,5 @@ def _keep_alive(connection: str | None, version: int) -> bool:
 
 
 def _expects(headers: dict[str, str], version: int, has_body: bool) -> bool:
-    """RFC 9110 section 10.1.1: an HTTP/1.0 client's expectation is ignored, an unknown one is refused."""
-    expectation = headers.get("expect")
-    if expectation is None or version == 0:
-        return False
-    if expectation.lower() != "100-continue":
-        raise Refusal(417, "The only expectation understood is 100-continue.")
-    return has_body
+    """RFC 9110 section 10.1.1: an HTTP/1.0 client's expectation is ignored; so is an unknown one, as S3 does."""
+    return has_body and version == 1 and headers.get("expect", "").lower() == "100-continue"
