@@ -51,6 +51,9 @@ def test_part_number_reads_one_part_and_says_how_many_there_are(s3: Any, bucket:
     assert got["ContentRange"] == f"bytes {PART}-{PART + 32}/{PART + 33}"
     assert s3.head_object(Bucket=bucket, Key="m", PartNumber=1)["ContentLength"] == PART
     with pytest.raises(ClientError) as error:
+        s3.get_object(Bucket=bucket, Key="m", PartNumber=1, Range="bytes=0-1")
+    assert code_of(error) == ("InvalidRequest", 400)
+    with pytest.raises(ClientError) as error:
         s3.get_object(Bucket=bucket, Key="m", PartNumber=3)
     assert code_of(error) == ("InvalidPartNumber", 416)
 
