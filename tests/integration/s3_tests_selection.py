@@ -74,7 +74,7 @@ DIFFERENT = {
     "test_multipart_checksum_sha256": NOT_BASE64,
     "test_object_checksum_sha256": NOT_BASE64,
     "test_object_checksum_crc64nvme": NOT_BASE64,
-    "test_non_multipart_get_part": "a part beyond the last is 416 InvalidPartNumber; the suite wants RGW's 400 InvalidPart",
+    "test_non_multipart_get_part": "a part beyond the last is 416 InvalidPartNumber; the suite wants 400 InvalidPart",
     "test_object_raw_put_authenticated_expired": "a negative X-Amz-Expires is malformed, 400, as AWS answers",
 }
 """Tests that fail because this store and the suite read AWS differently, and in what."""
