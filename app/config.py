@@ -176,7 +176,7 @@ class Settings:
         _key32, b"", "base64, 32 bytes", "seals stored secrets; generated at first start when absent", secret=True
     )
     s3_domain: tuple[str, ...] = _setting(_names, (), "names", "hosts below which buckets are subdomains")
-    region: str = _setting(_region, "us-east-1", "name", "what clients sign for and GetBucketLocation answers")
+    region: str = _setting(_region, "us-east-1", "name", "where buckets live; a signature may name any")
     regions: tuple[str, ...] = _setting(_names, (), "names", "further regions CreateBucket takes as a constraint")
     log_level: str = _setting(_one_of(*LEVELS), "info", "|".join(LEVELS), "info has one line per request")
     worker_class: str = _setting(

@@ -34,7 +34,7 @@ def build(told: Handover) -> Application:
     running = Running(told, limits.OFFLOAD_THREADS)
     cluster = Follower(DataDir(settings.data_dir).cluster, running.offload.call)
     running.every("cluster", limits.CLUSTER_POLL_SECONDS, cluster.refresh)
-    access = Access(cluster, Sealer(told.master_key, os.urandom).unseal, running.offload, settings.region)
+    access = Access(cluster, Sealer(told.master_key, os.urandom).unseal, running.offload)
     door = S3Door(
         _handlers(running),
         access,

@@ -37,16 +37,15 @@ class Identity:
 class Access:
     """Authenticates requests from memory: no store is asked. One per worker process."""
 
-    def __init__(self, cluster: Cluster, unseal: Unseal, offload: Offload, region: str | None = None) -> None:
+    def __init__(self, cluster: Cluster, unseal: Unseal, offload: Offload) -> None:
         self._cluster = cluster
         self._unseal = unseal
         self._offload = offload
-        self._region = region
 
     def authenticate(self, request: sigv4.SignedRequest, now_ms: int) -> Identity:
         """Believe the request's claim or raise: AccessDenied (anonymous, expired, unsigned headers),
         InvalidAccessKeyId, SignatureDoesNotMatch, RequestTimeTooSkewed and what a malformed claim is answered with."""
-        claim = sigv2.parse(request) or sigv4.parse(request, self._region)
+        claim = sigv2.parse(request) or sigv4.parse(request)
         if claim is None:
             raise S3Error("AccessDenied", reason="anonymous")
         account = self._cluster.state().by_access_key.get(claim.access_key)

@@ -1,6 +1,7 @@
 """What travels: presigned URLs, virtual hosts, every payload framing, 100-continue, keep-alive and pipelining."""
 
 import base64
+import dataclasses
 import hashlib
 import subprocess
 import time
@@ -192,6 +193,11 @@ def test_a_head_that_arrives_byte_by_byte_is_understood(server: Server, bucket: 
         for byte in f"GET /{bucket}?list-type=2 HTTP/1.1\r\n{lines}\r\n".encode():
             connection.send(bytes([byte]))
         assert connection.answer("GET").status == 200
+
+
+def test_a_signature_for_any_region_is_good(server: Server, bucket: str) -> None:
+    for region in ("mars-1", "auto", "eu-central-2"):
+        assert dataclasses.replace(server.raw(), region=region).call("HEAD", f"/{bucket}").status == 200
 
 
 def test_every_answer_carries_request_ids(server: Server, bucket: str) -> None:

@@ -19,16 +19,16 @@ def request(method: str, target: str, headers: dict[str, str], body_sha256: str 
     return SignedRequest(method, path, query, headers, body_sha256)
 
 
-def check(made: SignedRequest, now_s: float = NOW, secret: str | None = SECRET, region: str | None = None) -> Claim:
-    claim = parse(made, region)
+def check(made: SignedRequest, now_s: float = NOW, secret: str | None = SECRET) -> Claim:
+    claim = parse(made)
     assert claim is not None
     verify(claim, made, secret, now_s)
     return claim
 
 
-def refused(made: SignedRequest, now_s: float = NOW, secret: str | None = SECRET, region: str | None = None) -> S3Error:
+def refused(made: SignedRequest, now_s: float = NOW, secret: str | None = SECRET) -> S3Error:
     with pytest.raises(S3Error) as caught:
-        check(made, now_s, secret, region)
+        check(made, now_s, secret)
     return caught.value
 
 

@@ -114,15 +114,6 @@ def test_a_malformed_authorization_is_told_what_is_wrong(old: str, new: str, tex
     assert text in error.message
 
 
-def test_a_wrong_region_is_told_the_right_one_when_one_is_expected() -> None:
-    check(signed(), region="us-east-1")
-    error = refused(signed(), region="eu-west-1")
-    assert error.code == "AuthorizationHeaderMalformed"
-    assert error.message.endswith("the region 'us-east-1' is wrong; expecting 'eu-west-1'")
-    assert error.fields == {"Region": "eu-west-1"}
-    assert refused(presigned(), region="eu-west-1").code == "AuthorizationQueryParametersError"
-
-
 def test_a_region_of_any_length_leaves_nothing_in_the_cache_of_keys() -> None:
     before = canonical.signing_key.cache_info().currsize
     assert refused(authorized("us-east-1", "x" * 65)).code == "AuthorizationHeaderMalformed"

@@ -93,11 +93,11 @@ class Seed(NamedTuple):
     signature: str
 
 
-def parse(request: SignedRequest, region: str | None = None, service: str = "s3") -> Claim | None:
+def parse(request: SignedRequest, service: str = "s3") -> Claim | None:
     """The claim a request makes, None when it makes none (anonymous).
 
-    `region`: the only one accepted, None for any. Raises S3Error for a malformed or unsupported claim, and AccessDenied
-    when a header that must be signed is not.
+    Any region is taken: clients need not know the server's, and a scope of another one weakens nothing. Raises S3Error
+    for a malformed or unsupported claim, and AccessDenied when a header that must be signed is not.
     """
     query = canonical.pairs(request.raw_query) if request.raw_query else []
     authorization = request.headers.get("authorization")
@@ -116,7 +116,7 @@ def parse(request: SignedRequest, region: str | None = None, service: str = "s3"
         raise S3Error("InvalidRequest", _UNSUPPORTED_VERSION)
     else:
         claim = _from_query(query, request)
-    _check_scope(claim, region, service)
+    _check_scope(claim, service)
     _check_signed_headers(claim, request.headers)
     if "x-amz-security-token" in request.headers or any(name == "X-Amz-Security-Token" for name, _ in query):
         raise S3Error("InvalidToken")
@@ -262,12 +262,12 @@ def _query_error(text: str) -> S3Error:
     return S3Error("AuthorizationQueryParametersError", text)
 
 
-def _malformed(presigned: bool, text: str, fields: Mapping[str, str] | None = None) -> S3Error:
+def _malformed(presigned: bool, text: str) -> S3Error:
     """The error of a bad credential, worded for where it stood."""
     if presigned:
         message = f"Error parsing the X-Amz-Credential parameter; {text}"
-        return S3Error("AuthorizationQueryParametersError", message, fields=fields)
-    return S3Error("AuthorizationHeaderMalformed", f"The authorization header is malformed; {text}", fields=fields)
+        return S3Error("AuthorizationQueryParametersError", message)
+    return S3Error("AuthorizationHeaderMalformed", f"The authorization header is malformed; {text}")
 
 
 def _credential(text: str, parameter: str | None) -> tuple[str, Scope]:
@@ -284,7 +284,7 @@ def _credential(text: str, parameter: str | None) -> tuple[str, Scope]:
     return access_key, Scope(date, region, service)
 
 
-def _check_scope(claim: Claim, region: str | None, service: str) -> None:
+def _check_scope(claim: Claim, service: str) -> None:
     scope = claim.scope
     presigned = claim.expires_s is not None
     if scope.service != service:
@@ -301,14 +301,11 @@ def _check_scope(claim: Claim, region: str | None, service: str) -> None:
                 f'"{claim.timestamp[:8]}".'
             )
         raise _malformed(presigned, text)
-    if region is not None and scope.region != region:
-        text = f"the region '{scope.region}' is wrong; expecting '{region}'"
-        raise _malformed(presigned, text, {"Region": region})
 
 
 def _check_signed_headers(claim: Claim, headers: Mapping[str, str]) -> None:
     """The host and every x-amz-* header present are among the signed. Raises S3Error AccessDenied."""
-    signed = claim.signed_headers.split(";")
+    signed = frozenset(claim.signed_headers.split(";"))  # a hostile list is as long as a head may be
     missing = [name for name in headers if name.startswith("x-amz-") and name not in signed]
     if "host" not in signed:
         missing.append("host")
