@@ -40,7 +40,7 @@ class Commit:
     `uploaded`: chunk ids of `content` whose blob this attempt wrote itself and has not published yet, durable already.
     `pinned`: the attempt opened an intent and pinned its chunks; committing closes the intent, and fails with Conflict
     if the janitor aborted it. An unpinned attempt commits its chunks here: those in `uploaded` are published, the
-    others must still be live or Conflict is raised and nothing changes.
+    others must still be live or Conflict is raised and nothing changes. So it is for a blob that the orphan sweep took.
     When somebody else's blob of the same chunk won, the stored content names the winner's blob.
     """
 

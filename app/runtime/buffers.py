@@ -101,7 +101,12 @@ class BufferPool:
             self._wait_for(wanted)
         else:
             self._lent += wanted
-        return Buffer(self, self._map(wanted))
+        try:
+            return Buffer(self, self._map(wanted))
+        except OSError as error:
+            self._lent -= wanted
+            self._grant()
+            raise Unavailable(f"the system has no memory for a buffer of {wanted} bytes") from error
 
     def trim(self) -> None:
         """Unmap every idle buffer, for a process that has been quiet for a while."""

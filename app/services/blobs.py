@@ -20,7 +20,7 @@ import gevent
 from app.core import limits
 from app.core.body import Body
 from app.core.checksums import hasher
-from app.core.errors import Conflict, S3Error, Unavailable
+from app.core.errors import Conflict, Full, Missing, S3Error, StoreError
 from app.core.types import BlobId, ChunkEntry, ChunkId, Content, RefId
 from app.ports.chunks import BlobName, ChunkStore
 from app.ports.metadata import MetadataStore
@@ -63,20 +63,32 @@ class Intake:
         begun = monotonic()
         try:
             try:
-                result = publish(self._content(), frozenset(self._uploaded), self._pinned)
+                result = self._publish(publish)
             except Conflict:
                 if self._pinned or self._view is None or self._uploaded:
                     raise
                 self._upload_after_all(self._view)
-                result = publish(self._content(), frozenset(self._uploaded), self._pinned)
+                result = self._publish(publish)
         except Conflict as conflict:
             if self._adopted:
                 raise
             raise S3Error("SlowDown", reason=f"the attempt was fenced off: {conflict}") from None
-        self._uploaded.clear()
         self._pinned = False
         self._call.stages.add("commit", monotonic() - begun)
         return result
+
+    def _publish(self, publish: Publish[T]) -> T:
+        """Run `publish` once. The blobs stay this attempt's, to be taken back, only if the store said no to them.
+
+        After any other failure (the request was killed, the log's fsync failed) the commit may yet turn out to have
+        happened, and then they are the object's, and those of every object that shares their chunks since.
+        """
+        uploaded, self._uploaded = self._uploaded, {}
+        try:
+            return publish(self._content(), frozenset(uploaded), self._pinned)
+        except (S3Error, Conflict, Missing, Full):
+            self._uploaded = uploaded
+            raise
 
     def _content(self) -> Content:
         return Content(self.ref_id, self.size, self._inline, tuple(self._entries))
@@ -146,8 +158,7 @@ class Intake:
                 self._entries.append(storing.get())
         finally:
             if storing is not None:
-                storing.join()  # it reads the buffer, which goes back to the pool after this
-            digesting.wait()
+                _outlast(storing)  # it reads the buffer, which goes back to the pool after this
 
     def _store_pinned(self, chunk_id: ChunkId, view: memoryview) -> ChunkEntry:
         store = self._blobs.store
@@ -170,7 +181,7 @@ class Intake:
         self._entries = [ChunkEntry(entry.chunk_id, blob_id, entry.length)]
 
     def give_up(self) -> None:
-        """Undo what was not committed: nothing refers to an unpinned blob, so it may go at once."""
+        """Undo what was not committed: nothing refers to a blob no commit may have published, so it may go at once."""
         if self._pinned:
             self._pinned = False
             self._blobs.store.intent_abort(self.ref_id)
@@ -220,8 +231,10 @@ class Blobs:
                 _finish(body, intake, digesting)
                 yield intake
             finally:
-                digesting.wait()
-                _given_up(intake)
+                try:
+                    digesting.wait()
+                finally:
+                    _given_up(intake)
 
     @contextmanager
     def adopt(self, call: Call, size: int, contents: Sequence[ChunkEntry | bytes]) -> Iterator[Intake]:
@@ -240,8 +253,20 @@ class Blobs:
 def _given_up(intake: Intake) -> None:
     try:
         intake.give_up()
-    except (Unavailable, Conflict):
+    except StoreError:
         return  # the janitor and the orphan scrub find what is left
+
+
+def _outlast(storing: "gevent.Greenlet[..., ChunkEntry]") -> None:
+    """Return when `storing` has ended; what is thrown into the waiting greenlet is held back until then."""
+    thrown: BaseException | None = None
+    while not storing.ready():
+        try:
+            storing.join()
+        except BaseException as error:  # noqa: BLE001 - raised again below, once the buffer is out of use
+            thrown = error
+    if thrown is not None:
+        raise thrown
 
 
 def _finish(body: Body, intake: Intake, digesting: Digesting) -> None:

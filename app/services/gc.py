@@ -10,6 +10,7 @@ from itertools import islice
 from time import monotonic
 
 from app.core import limits
+from app.core.errors import StoreError
 from app.core.ids import id_time_ms
 from app.core.types import BlobId, ChunkId, RefId
 from app.ports.chunks import BlobName, ChunkStore, ChunkStoreStats
@@ -92,19 +93,23 @@ class Gc:
             references_released=_until_done(steps_max, lambda: self._store.outbox_step(now_ms, self._grace_ms, rows)),
         )
         report = self._scrub_step(report, now_ms)
-        report = self._remove_blobs(report, steps_max, hurry)
+        report, failure = self._remove_blobs(report, steps_max, hurry)
         report = replace(
             report,
             bytes_reclaimed=_until_done(steps_max, self._chunks.maintain),
             seconds=monotonic() - begun,
         )
         self._last = report
+        if failure is not None:
+            raise failure
         return report
 
     def status(self) -> GcStatus:
         return GcStatus(self._store.gc_counts(), self._last, self._chunks.stats())
 
-    def _remove_blobs(self, report: GcReport, steps_max: int, hurry: bool) -> GcReport:
+    def _remove_blobs(self, report: GcReport, steps_max: int, hurry: bool) -> tuple[GcReport, StoreError | None]:
+        """Blobs the device fails to delete stay queued, and keep neither the others nor its upkeep waiting."""
+        failure: StoreError | None = None
         due_ms = self._due_ms(hurry)
         removed = in_use = 0
         seen: set[BlobId] = set()
@@ -112,14 +117,18 @@ class Gc:
             due = [blob for blob in self._store.blobs_due(due_ms, limits.SWEEP_ROWS + len(seen)) if blob not in seen]
             if not due:
                 break
-            gone = [blob for blob, deleted in zip(due, self._chunks.delete_many(due), strict=True) if deleted]
+            try:
+                deletions = self._chunks.delete_many(due)
+            except StoreError as error:
+                failure, deletions = error, [False] * len(due)
+            gone = [blob for blob, deleted in zip(due, deletions, strict=True) if deleted]
             if gone:
                 self._store.blobs_removed(gone)
             removed += len(gone)
             kept = set(due).difference(gone)
             in_use += len(kept)
             seen |= kept
-        return replace(report, blobs_removed=removed, blobs_in_use=in_use)
+        return replace(report, blobs_removed=removed, blobs_in_use=in_use), failure
 
     def _due_ms(self, hurry: bool) -> int:
         """Blobs queued to go before this may go now.
@@ -143,7 +152,10 @@ class Gc:
             scrub.next_ms = now_ms + limits.ORPHAN_SECONDS_MIN * 1000
         oldest_ms = now_ms - limits.ORPHAN_SECONDS_MIN * 1000
         claims = [BlobClaim(n.blob_id, n.chunk_id, n.ref_id) for n in page if id_time_ms(n.blob_id) < oldest_ms]
-        queued = self._store.blobs_queue_orphans(claims, now_ms) if claims else 0
+        # After a jump of the clock these may be blobs of attempts under way. The queue fences their commits off, for
+        # longer than any of them may take; only then may the blobs go, hurry or not.
+        not_before_ms = now_ms + self._grace_ms + limits.ATTEMPT_SECONDS_MAX * 1000
+        queued = self._store.blobs_queue_orphans(claims, not_before_ms) if claims else 0
         dropped, scrub.after = self._store.references_scrub_step(scrub.after, limits.SWEEP_ROWS)
         return replace(report, orphans_queued=queued, references_dropped=dropped)
 

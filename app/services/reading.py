@@ -7,6 +7,7 @@ hand before anything is answered, so a lost chunk is an error and never a torn a
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import gevent
 
@@ -55,7 +56,9 @@ class Reading:
     """Reads spans of versions. One per worker process.
 
     A long read opens its chunks one after the other, so the lease on the chunk in hand does not protect the rest when
-    the version is replaced meanwhile. `oldest_ms` does: garbage collection keeps every blob released after it.
+    the version is replaced meanwhile. `oldest_ms` does: garbage collection keeps every blob released after it. Parts
+    and manifests have no grace, so where the first MANIFEST_PAGE_ENTRIES chunks lie is read before the first byte goes
+    (0.5 MiB of memory at most); a read of more than those may end early when its version is replaced.
     """
 
     def __init__(self, store: MetadataStore, chunks: ChunkStore, sources: Sources) -> None:
@@ -85,6 +88,7 @@ class Reading:
         read = self._begin()
         try:
             slices = self._slices(version, page, start, start + length)
+            slices = chain(list(islice(slices, limits.MANIFEST_PAGE_ENTRIES)), slices)
             return Pieces(self._ahead(slices, spans), lambda: self._under_way.pop(read, None))
         except BaseException:
             del self._under_way[read]
@@ -112,7 +116,7 @@ class Reading:
         while part.start + part.size < end:
             page = self._store.parts_scan(upload_id, part.number, limits.LIST_KEYS_MAX)
             if not page:
-                raise Corrupt("a completed upload lacks parts")
+                raise Missing("the parts were released meanwhile")
             for part in page:
                 if part.start >= end:
                     return

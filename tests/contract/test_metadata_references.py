@@ -138,6 +138,16 @@ class TestReferences:
             store.part_commit(PartCommit(sent.part, sent.content, pinned=True))
         assert store.parts_scan(begun.upload_id, 0, 10) == []
 
+    def test_a_blob_taken_for_an_orphan_is_published_no_more(self, store: MetadataStore) -> None:
+        late = entry("late")
+        ask = chunked(b"k", late)
+        assert store.blobs_queue_orphans([BlobClaim(late.blob_id, late.chunk_id, ask.content.ref_id)], 7) == 1
+        with pytest.raises(Conflict):
+            store.commit(ask)
+        assert store.chunks_live([late.chunk_id]) == {}
+        with pytest.raises(Missing):
+            store.current(BUCKET, b"k")
+
     def test_orphans_are_queued_once_and_nothing_else_is(self, store: MetadataStore) -> None:
         live, pinned = entry("live"), entry("pinned")
         made = store.commit(chunked(b"k", live))

@@ -156,3 +156,16 @@ def test_a_greenlet_killed_in_the_turn_of_its_grant_gives_the_bytes_back():
 
 def test_the_classes_are_those_of_the_data_path():
     assert SIZE_CLASSES == (64 * KIB, 256 * KIB, MIB, 8 * MIB, 16 * MIB)
+
+
+def test_memory_the_system_refuses_is_not_counted_as_lent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: int) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    pool = BufferPool(MIB)
+    monkeypatch.setattr("app.runtime.buffers.mmap", refused)
+    with pytest.raises(Unavailable):
+        pool.take(MIB)
+    monkeypatch.undo()
+    with pool.take(MIB):
+        assert pool.lent_bytes == MIB

@@ -1,8 +1,6 @@
 """The use cases over the real metadata store and the memory chunk store, in one process, without a wire."""
 
 import hashlib
-import itertools
-import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,110 +8,19 @@ from pathlib import Path
 import gevent
 import pytest
 
-from app.adapters.chunks.memory import MemoryStore
-from app.adapters.sql.store import SqliteStore
-from app.core import limits
 from app.core.errors import S3Error
-from app.core.ids import make_id
 from app.core.integrity import NOTHING, Integrity
 from app.core.s3.listing import Query
 from app.core.s3.multipart import RequestedPart
 from app.core.types import Attributes
-from app.runtime.buffers import BufferPool
-from app.runtime.offload import Offload
-from app.services.blobs import Blobs
-from app.services.buckets import Buckets
-from app.services.call import Call, Caller, Sources
+from app.services.call import Caller
 from app.services.check import Check
-from app.services.copying import Copying, CopyRequest
-from app.services.gc import Gc, GcSettings
-from app.services.listing import Listing
-from app.services.multipart import Multipart, UploadTarget
-from app.services.objects import Incoming, Objects, Selection, Target
-from app.services.reading import Reading
-from migrations.run import migrate
+from app.services.copying import CopyRequest
+from app.services.multipart import UploadTarget
+from app.services.objects import Incoming, Selection, Target
+from tests.house import MIB, BytesBody, House, noise
 
-MIB = limits.MIB
-OWNER = Caller("111111111111", "a" * 64, "owner", "AK")
 OTHER = Caller("222222222222", "b" * 64, "other", "BK")
-
-
-class BytesBody:
-    """A body held whole; `end` bytes of it arrive, then the client is gone."""
-
-    def __init__(self, data: bytes, end: int | None = None) -> None:
-        self.length = len(data)
-        self._data = memoryview(data)[:end]
-
-    def receive(self, view: memoryview) -> int:
-        step = min(len(view), len(self._data))
-        view[:step] = self._data[:step]
-        self._data = self._data[step:]
-        return step
-
-
-class Board:
-    """A read board of one process."""
-
-    def __init__(self) -> None:
-        self.oldest: int | None = None
-
-    def publish(self, oldest_ms: int | None) -> None:
-        self.oldest = oldest_ms
-
-    def oldest_ms(self) -> int:
-        return 2**62 if self.oldest is None else self.oldest
-
-
-class House:
-    """Every service over two stores, and a clock set by hand."""
-
-    def __init__(self, directory: Path) -> None:
-        migrate(directory / "zapfs.db")
-        self.now_ms = 1_800_000_000_000
-        numbers = itertools.count(1)
-        self.sources = Sources(lambda: self.now_ms, lambda: make_id(self.now_ms, next(numbers).to_bytes(10, "big")))
-        self.store = SqliteStore(directory / "zapfs.db")
-        self.chunks = MemoryStore()
-        self.offload = Offload(4)
-        self.board = Board()
-        self.buckets = Buckets(self.store, self.sources)
-        self.blobs = Blobs(self.store, self.chunks, BufferPool(64 * MIB), self.offload, self.sources)
-        self.reading = Reading(self.store, self.chunks, self.sources)
-        self.objects = Objects(self.store, self.blobs, self.reading, self.buckets, limits.INLINE_BYTES_MAX)
-        self.copying = Copying(self.objects, self.blobs, self.reading, self.buckets)
-        self.multipart = Multipart(self.store, self.blobs, self.buckets, self.objects, self.copying, self.sources)
-        self.listing = Listing(self.store, self.buckets)
-        self.gc = Gc(self.store, self.chunks, self.board, self.sources, GcSettings("test", 300_000))
-
-    def call(self, caller: Caller = OWNER) -> Call:
-        return Call(caller, "REQUEST", self.now_ms)
-
-    def put(self, key: bytes, data: bytes, integrity: Integrity = NOTHING) -> str:
-        incoming = Incoming(BytesBody(data), integrity)
-        return self.objects.put(self.call(), Target("bucket", key), Attributes(), incoming).etag
-
-    def get(self, key: bytes, span: tuple[int, int] | None = None) -> bytes:
-        read = self.objects.get(self.call(), Target("bucket", key), Selection(span=lambda size: span))
-        assert read.pieces is not None
-        try:
-            return b"".join(bytes(piece) for piece in read.pieces)  # type: ignore[arg-type]
-        finally:
-            read.pieces.close()
-
-    def later(self, seconds: int) -> None:
-        self.now_ms += seconds * 1000
-
-    def blob_count(self) -> int:
-        return len(list(self.chunks.names()))
-
-    def check(self) -> None:
-        report = Check(self.store, self.chunks, self.sources, lambda line: None).run()
-        assert report.findings == []
-
-    def close(self) -> None:
-        self.store.close()
-        self.offload.close()
 
 
 @pytest.fixture
@@ -122,10 +29,6 @@ def house(tmp_path: Path) -> Iterator[House]:
     made.buckets.create(made.call(), "bucket", "")
     yield made
     made.close()
-
-
-def noise(size: int, seed: int = 1) -> bytes:
-    return random.Random(seed).randbytes(size)
 
 
 SIZES = [0, 1, 5, 16 * 1024, 16 * 1024 + 1, 70_000, MIB, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 20 * MIB + 3]

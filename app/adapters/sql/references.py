@@ -80,7 +80,8 @@ def settle(db: Connection, content: Content, uploaded: frozenset[ChunkId], pinne
 
     A pinned attempt must still be open and hold a reference to what it publishes here. An unpinned one references and
     publishes now, inside the commit: between its upload and this transaction nobody knew its blobs, and the rule of
-    ages (ATTEMPT_SECONDS_MAX < ORPHAN_SECONDS_MIN) kept them from the orphan sweep.
+    ages (ATTEMPT_SECONDS_MAX < ORPHAN_SECONDS_MIN) kept them from the orphan sweep. Where a clock jumped and they were
+    queued all the same, Conflict.
     """
     if pinned:
         intent_close(db, content.ref_id)
@@ -164,6 +165,8 @@ def _publish_one(db: Connection, chunk_id: ChunkId, blob_id: BlobId, length: int
         (chunk_id, STATE_LIVE, blob_id, length, STATE_WANTED),
     )
     if published.rowcount == 1:
+        if db.execute("SELECT 1 FROM blob_gc WHERE blob_id = ?", (blob_id,)).fetchone() is not None:
+            raise Conflict("the blob was taken for an orphan and is about to go")
         return blob_id
     winner = live_blob(db, chunk_id)
     if winner is None:
