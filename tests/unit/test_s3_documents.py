@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core import limits
 from app.core.errors import S3Error
 from app.core.s3 import documents
 from app.core.s3.multipart import RequestedPart
@@ -114,6 +115,21 @@ def test_a_malformed_or_hostile_delete_is_refused(body):
 def test_any_bytes_give_a_document_or_malformed_xml(body):
     for read in (documents.delete_document, documents.complete_document):
         assert malformed(lambda read=read: read(body))
+
+
+@pytest.mark.parametrize("element", [b"<a/>", b"<Object><Key>k</Key></Object>", b"<Part/>"])
+@pytest.mark.parametrize(
+    ("parse", "root", "size"),
+    [
+        (documents.delete_document, b"Delete", limits.XML_DELETE_BYTES_MAX),
+        (documents.complete_document, b"CompleteMultipartUpload", limits.XML_COMPLETE_BYTES_MAX),
+        (documents.location_constraint, b"CreateBucketConfiguration", limits.XML_BYTES_MAX),
+    ],
+)
+def test_a_document_of_countless_small_elements_is_given_up_early(parse, root, size, element):
+    body = b"<" + root + b">" + element * (size // len(element)) + b"</" + root + b">"
+    with pytest.raises(S3Error, match="too many elements"):
+        parse(body)
 
 
 def test_a_completion_names_parts_with_unquoted_etags_and_checksums():

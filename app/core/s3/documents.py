@@ -47,16 +47,19 @@ class DeleteDocument:
 
 
 class _BoundedBuilder(TreeBuilder):
-    """Stops a document nested deeper than any of S3's before it costs memory."""
+    """Stops a document nested deeper than any of S3's, or with more elements than its kind, before it costs memory
+    and a second of everybody's time."""
 
-    def __init__(self) -> None:
+    def __init__(self, elements_max: int) -> None:
         super().__init__()
         self._depth = 0
+        self._left = elements_max
 
     def start(self, tag: str, attrs: dict[str, str], /) -> Element:
         self._depth += 1
-        if self._depth > limits.XML_DEPTH_MAX:
-            raise S3Error("MalformedXML", reason="nested too deeply")
+        self._left -= 1
+        if self._depth > limits.XML_DEPTH_MAX or self._left < 0:
+            raise S3Error("MalformedXML", reason="nested too deeply, or too many elements")
         return super().start(tag, attrs)
 
     def end(self, tag: str, /) -> Element:
@@ -64,8 +67,8 @@ class _BoundedBuilder(TreeBuilder):
         return super().end(tag)
 
 
-def _parse(document: bytes, root: str) -> Element:
-    parser = DefusedXMLParser(target=_BoundedBuilder(), forbid_dtd=True)
+def _parse(document: bytes, root: str, elements_max: int) -> Element:
+    parser = DefusedXMLParser(target=_BoundedBuilder(elements_max), forbid_dtd=True)
     try:
         parser.feed(document)
         element: Element = parser.close()
@@ -99,7 +102,7 @@ def delete_document(document: bytes) -> DeleteDocument:
     """Parse a `<Delete>` of at most XML_DELETE_BYTES_MAX bytes. Raises MalformedXML."""
     entries: list[DeleteEntry] = []
     quiet = False
-    for child in _parse(document, "Delete"):
+    for child in _parse(document, "Delete", limits.XML_DELETE_ELEMENTS_MAX):
         match _local(child):
             case "Object":
                 entries.append(_delete_entry(child))
@@ -136,7 +139,8 @@ def complete_document(document: bytes) -> list[RequestedPart]:
     A part named twice in a row is meant as it was named last: clients that sent a part again list both answers.
     """
     parts: list[RequestedPart] = []
-    for part in _requested_parts(_parse(document, "CompleteMultipartUpload")):
+    root = _parse(document, "CompleteMultipartUpload", limits.XML_COMPLETE_ELEMENTS_MAX)
+    for part in _requested_parts(root):
         if parts and parts[-1].number == part.number:
             parts.pop()
         parts.append(part)
@@ -163,7 +167,7 @@ def location_constraint(document: bytes) -> str:
     if not document.strip():
         return ""
     location = ""
-    for child in _parse(document, "CreateBucketConfiguration"):
+    for child in _parse(document, "CreateBucketConfiguration", limits.XML_ELEMENTS_MAX):
         tag = _local(child)
         if tag in ("Location", "Bucket", "Tags"):
             raise S3Error("NotImplemented", f"The element {tag} is not implemented by this server.")
