@@ -85,6 +85,16 @@ def test_strangers_and_ordinary_accounts_see_only_health_and_readiness(own_serve
     assert server.raw().call("GET", "/admin/v1/accounts").code == "NoSuchBucket"
 
 
+def test_a_presigned_url_administers_nothing(server):
+    raw = Server(server.data_dir, s3_port=server.admin_port).raw(server.credentials)
+    with raw.connect() as connection:
+        host = {"host": connection.authority}
+        borne = f"/admin/v1/accounts?X-Amz-Content-Sha256={EMPTY_SHA256}"
+        target = raw.signer.presign("GET", borne, host, payload=EMPTY_SHA256)
+        connection.send_head("GET", target, host)
+        assert connection.answer("GET").status == 403
+
+
 def test_a_scraper_reads_the_metrics_by_its_token_and_workers_are_summed(own_server):
     token = "scraper-token-0123456789"
     root = Credentials("AKIAROOTROOTROOTROOT", "a-secret-of-the-operator")

@@ -85,6 +85,34 @@ def test_a_header_that_changes_meaning_must_be_signed(server: Server, bucket: st
     assert raw.call("GET", f"/{bucket}/k").status == 404
 
 
+BORNE_BY_A_QUERY = {
+    "x-amz-acl=public-read": "NotImplemented",
+    "x-amz-server-side-encryption=AES256": "NotImplemented",
+    "X-Amz-Expected-Bucket-Owner=999999999999": "AccessDenied",
+    "x-amz-checksum-crc32=AAAAAA%3D%3D": "BadDigest",
+    "X-Amz-Content-Sha256=" + "0" * 64: "XAmzContentSHA256Mismatch",
+    "x-amz-copy-source=no-such-bucket%2Fk": "NoSuchBucket",
+    "x-amz-meta-a=1%0D%0Ax%3A2": "InvalidArgument",
+    "x-amz-meta-a=1": "",
+}
+
+
+@pytest.mark.parametrize("query", BORNE_BY_A_QUERY)
+def test_a_header_borne_by_a_presigned_query_means_what_the_header_would(
+    server: Server, bucket: str, query: str
+) -> None:
+    raw, code = server.raw(), BORNE_BY_A_QUERY[query]
+    with raw.connect() as connection:
+        host = {"host": connection.authority}
+        payload = "0" * 64 if query.startswith("X-Amz-Content") else UNSIGNED
+        target = raw.signer.presign("PUT", f"/{bucket}/k?{query}", host, payload=payload)
+        connection.send_head("PUT", target, host | {"content-length": "1"})
+        connection.send_tolerant(b"x")
+        assert connection.answer("PUT").code == code
+    head = raw.call("HEAD", f"/{bucket}/k")
+    assert (head.status, head.headers.get("x-amz-meta-a")) == ((404, None) if code else (200, "1"))
+
+
 def test_headers_of_other_stores_insides_are_refused_or_mean_nothing(server: Server, bucket: str) -> None:
     raw = server.raw()
     inner = {

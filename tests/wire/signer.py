@@ -113,6 +113,7 @@ class Signer:
         headers: Mapping[str, str],
         expires_s: int = 300,
         now_s: float | None = None,
+        payload: str = UNSIGNED,
     ) -> str:
         """`target` with the query of a presigned request; every header given (Host at least) is signed."""
         stamp = amz_date(now_s)
@@ -125,5 +126,5 @@ class Signer:
             f"&X-Amz-Expires={expires_s}&X-Amz-SignedHeaders={escape(names, slash=True)}"
         )
         lines = [f"{name}:{signed[name]}" for name in sorted(signed)]
-        request = "\n".join([method, canonical_path(path), canonical_query(query), *lines, "", names, UNSIGNED])
+        request = "\n".join([method, canonical_path(path), canonical_query(query), *lines, "", names, payload])
         return f"{path}?{query}&X-Amz-Signature={self.signature(stamp, hashlib.sha256(request.encode()).hexdigest())}"

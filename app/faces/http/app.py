@@ -95,8 +95,10 @@ class S3Door:
     def _handle(self, story: _Story) -> Response:
         request = story.request
         wrong: S3Error | None = None
+        meant = request
         try:
-            story.operation = operations.parse(request.method, request.target, request.headers, self._domains)
+            meant = wire.with_query_headers(request)
+            story.operation = operations.parse(request.method, request.target, meant.headers, self._domains)
         except S3Error as error:
             wrong = error
         now_ms = self._sources.now_ms()
@@ -105,7 +107,7 @@ class S3Door:
         if wrong is not None:
             raise wrong
         call = Call(identity.caller, story.request_id, now_ms, story.stages)
-        return self._handlers[story.operation.name](Exchange(request, story.operation, call, identity, self._access))
+        return self._handlers[story.operation.name](Exchange(meant, story.operation, call, identity, self._access))
 
     def _signed(self, request: Request) -> SignedRequest:
         path, _, query = request.target.partition("?")

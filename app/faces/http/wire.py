@@ -6,13 +6,14 @@ not know S3. The raw request target is used, never PATH_INFO, which loses %2F an
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 from app.core import limits
 from app.core.body import Body
 from app.core.errors import S3Error, Unavailable
+from app.core.s3 import query_headers
 from app.core.types import FileSpan, Piece
 
 Environ = dict[str, Any]
@@ -116,6 +117,14 @@ def read_request(environ: Environ) -> Request:
         environ.get("REMOTE_ADDR", ""),
         "zapfs.spans" in environ,
     )
+
+
+def with_query_headers(request: Request) -> Request:
+    """The request with the headers its query bears among its own. What was signed is the one without."""
+    if "?" not in request.target:
+        return request
+    headers = query_headers.effective(request.headers, request.target.partition("?")[2])
+    return request if headers is request.headers else replace(request, headers=headers)
 
 
 def _headers(environ: Environ) -> dict[str, str]:
