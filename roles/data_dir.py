@@ -117,6 +117,7 @@ def prepare(directory: DataDir) -> None:
             path.mkdir(parents=True, exist_ok=True)
         directory.secrets.mkdir(mode=0o700, exist_ok=True)
         directory.secrets.chmod(0o700)
+        sync_directory(directory.root)  # a file made durable in a room is lost with the room's own name
     except OSError as error:
         raise Refusal(f"data directory {directory.root} is not writable: {error.strerror}") from error
 

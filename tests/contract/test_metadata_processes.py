@@ -1,5 +1,7 @@
 """Several processes on one metadata store, and a device that runs full under it."""
 
+import errno
+import fcntl
 import multiprocessing
 import os
 import resource
@@ -183,4 +185,23 @@ def test_a_full_database_says_full_and_goes_on_when_there_is_room(path: Path) ->
     store._writer._db.execute("PRAGMA max_page_count=1000000")
     store.commit(inline(b"after"))
     assert len(store.currents_scan(BUCKET, b"", True, None, 100)) == 41 - len(refused)
+    store.close()
+
+
+def test_a_lock_the_system_refuses_is_told_to_those_who_wait_and_the_next_try_works(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock = fcntl.flock
+
+    def refused(fd: int, how: int) -> None:
+        if how & fcntl.LOCK_EX:
+            raise OSError(errno.ENOLCK, "No locks available")
+        flock(fd, how)
+
+    store = SqliteStore(path)
+    monkeypatch.setattr(fcntl, "flock", refused)
+    with pytest.raises(Unavailable):
+        store.commit(inline(b"a"))
+    monkeypatch.undo()
+    assert store.commit(inline(b"a")).key == b"a"
     store.close()

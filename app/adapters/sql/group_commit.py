@@ -13,6 +13,7 @@ import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import gevent
@@ -106,9 +107,10 @@ class GroupCommit:
         changed = False
         try:
             self._lock()
-            tickets += [self._queue.popleft() for _ in range(min(len(self._queue), COMMIT_BATCH_MAX))]
+            tickets = self._next()
             changed = self._transact(tickets)
-        except (sqlite3.Error, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - the border between greenlets; a leader that ends ends all writing
+            tickets = tickets or self._next()  # no lock, and trying on at once would never let go of the hub
             self._fail(tickets, error)
         finally:
             fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
@@ -116,6 +118,9 @@ class GroupCommit:
             ticket.done.set(None)
         if changed:
             self._committed(len(tickets))
+
+    def _next(self) -> list[_Ticket]:
+        return [self._queue.popleft() for _ in range(min(len(self._queue), COMMIT_BATCH_MAX))]
 
     def _transact(self, tickets: list[_Ticket]) -> bool:
         """Run and commit the tickets; True when anything changed. Raises when nothing of it happened.
@@ -184,18 +189,21 @@ class GroupCommit:
         self._db.execute("COMMIT")
         fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
 
-    def _fail(self, tickets: list[_Ticket], error: sqlite3.Error | OSError) -> None:
+    def _fail(self, tickets: list[_Ticket], error: Exception) -> None:
         """Nothing of the batch happened: every caller hears why, also those whose own operation had refused."""
         if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
+            with suppress(sqlite3.Error):  # what cannot be rolled back is never committed either: BEGIN will refuse
+                self._db.execute("ROLLBACK")
         for ticket in tickets:
             ticket.error = _outcome(error)
 
 
-def _outcome(error: sqlite3.Error | OSError) -> BaseException:
-    """A fresh exception per caller: greenlets must not share one traceback."""
+def _outcome(error: Exception) -> BaseException:
+    """A fresh exception per caller: greenlets must not share one traceback. Bugs are passed on as they are."""
     if isinstance(error, OSError):
         return Unavailable(f"commit lock: {error}")
+    if not isinstance(error, sqlite3.Error):
+        return error
     try:
         outcome: StoreError = store_error(error)
     except sqlite3.Error as bug:
