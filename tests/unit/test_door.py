@@ -112,7 +112,7 @@ def test_a_known_caller_is_told_what_is_wrong(ask):
         (Unavailable("busy"), 503, "SlowDown", False),
         (Conflict("changed"), 409, "OperationAborted", False),
         (Full("disk"), 507, "InsufficientStorage", False),
-        (Corrupt("bad"), 500, "InternalError", True),
+        (Corrupt("bad"), 503, "ServiceUnavailable", True),
         (Missing("gone"), 500, "InternalError", True),
         (ZeroDivisionError("secret detail"), 500, "InternalError", True),
     ],

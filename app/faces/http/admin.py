@@ -15,11 +15,11 @@ from flask import Blueprint, Response, request
 
 from app.core.auth import sigv4
 from app.core.cluster import Account, ClusterState
-from app.core.errors import Conflict, Corrupt, Full, Missing, S3Error, StoreError
+from app.core.errors import Conflict, Full, Missing, S3Error, StoreError
 from app.core.limits import ADMIN_BODY_BYTES_MAX
 from app.services.control import Control, CreatedAccount, NewAccount
 
-_STORE_STATUS: Final = {Missing: 404, Conflict: 409, Full: 507, Corrupt: 500}
+_STORE_STATUS: Final = {Missing: 404, Conflict: 409, Full: 507}
 _CHOICES: Final = frozenset(NewAccount.__dataclass_fields__)
 
 

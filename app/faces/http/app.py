@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Final
 
 from app.core.auth.sigv4 import SignedRequest
-from app.core.errors import Conflict, Full, S3Error, StoreError, Unavailable
+from app.core.errors import Conflict, Corrupt, Full, S3Error, StoreError, Unavailable
 from app.core.s3 import operation as operations
 from app.core.s3.operation import Operation
 from app.core.s3.xml import error_document
@@ -123,7 +123,8 @@ class S3Door:
         if isinstance(error, Full):
             return S3Error("InsufficientStorage", reason=reason)
         self._report(story.request_id, error)
-        return S3Error("InternalError", reason=reason)
+        # Bytes that fail verification may be whole elsewhere or again; clients should come back, operators look now.
+        return S3Error("ServiceUnavailable" if isinstance(error, Corrupt) else "InternalError", reason=reason)
 
     def _refusal(self, story: _Story, error: S3Error) -> Response:
         story.error = error
