@@ -24,6 +24,7 @@ def test_an_ambiguous_request_gets_one_refusal_and_the_end_of_the_connection(gun
     assert refusal.headers["connection"] == "close"
     assert refusal.headers["date"].endswith("GMT")
     assert len(refusal.headers["x-amz-request-id"]) == 16
+    assert f"<HostId>{refusal.headers['x-amz-id-2']}</HostId>".encode() in refusal.body
     assert refusal.body.startswith(b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>')
 
 

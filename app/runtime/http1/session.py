@@ -246,9 +246,9 @@ class Session:
     def _answer_error(self, status: int, code: str, message: str) -> None:
         """Tell the client, if it still listens, and let the answer arrive before the connection closes."""
         with_body = self._head is None or self._head.method != "HEAD"  # Without a head nobody knows: there is a body.
-        request_id = os.urandom(8).hex().upper()
+        unique = os.urandom(16)
         try:
-            self._connection.send([render(status, code, message, request_id, date_line(), with_body=with_body)])
+            self._connection.send([render(status, code, message, unique, date_line(), with_body=with_body)])
         except (Gone, Stalled):
             return
         self._connection.linger()
