@@ -90,7 +90,9 @@ class Gc:
         report = GcReport(
             ran=True,
             intents_expired=_until_done(steps_max, lambda: self._store.intents_expire_step(now_ms, rows)),
-            references_released=_until_done(steps_max, lambda: self._store.outbox_step(now_ms, self._grace_ms, rows)),
+            references_released=_until_done(
+                steps_max, lambda: self._store.outbox_step(self._sources.now_ms(), self._grace_ms, rows)
+            ),
         )
         report = self._scrub_step(report, now_ms)
         report, failure = self._remove_blobs(report, steps_max, hurry)
@@ -133,10 +135,11 @@ class Gc:
     def _due_ms(self, hurry: bool) -> int:
         """Blobs queued to go before this may go now.
 
-        A blob released at T is queued for T + grace, and a read that began before T may still want it.
+        A blob released at T is queued for T + grace, and a read that began before T may still want it. The lag is that
+        of the board, and of a step that waited for its turn to commit after it had looked at the clock.
         """
         now_ms = self._sources.now_ms()
-        released_before = min(self._reads.oldest_ms(), now_ms - limits.READ_BOARD_LAG_MS)
+        released_before = min(self._reads.oldest_ms(), now_ms) - limits.READ_BOARD_LAG_MS
         return min(now_ms + (self._grace_ms if hurry else 0), released_before + self._grace_ms)
 
     def _scrub_step(self, report: GcReport, now_ms: int) -> GcReport:

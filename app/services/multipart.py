@@ -115,8 +115,11 @@ class Multipart:
         read = self._objects.head(call, source, selection)
         if read.length > limits.PART_BYTES_MAX:
             raise S3Error("InvalidRequest", "The specified copy source is larger than the maximum allowable size.")
-        with closing(self._copying.body(read)) as body:
-            part = self.upload_part(call, target, number, Incoming(body, integrity_rules.NOTHING))
+        try:
+            with closing(self._copying.body(read)) as body:
+                part = self.upload_part(call, target, number, Incoming(body, integrity_rules.NOTHING))
+        except Missing:
+            raise S3Error("SlowDown", reason="the source was replaced while it was copied") from None
         return part, read.version
 
     def complete(

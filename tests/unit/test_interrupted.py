@@ -17,8 +17,11 @@ from app.core.integrity import NOTHING
 from app.core.s3.multipart import RequestedPart
 from app.core.types import Attributes, BlobId
 from app.ports.chunks import BlobName
+from app.services.call import Sources
+from app.services.gc import Gc, GcSettings
 from app.services.multipart import UploadTarget
 from app.services.objects import Incoming, Selection, Target
+from app.services.reading import Pieces
 from tests.house import MIB, BytesBody, House, noise
 
 KEY = Target("bucket", b"key")
@@ -157,6 +160,31 @@ def test_a_read_of_many_parts_ends_whole_though_the_object_is_replaced_and_swept
     house.later(400)
     house.gc.run()
     assert house.blob_count() == 0
+
+
+def test_a_read_that_began_after_the_sweep_did_keeps_what_the_same_sweep_releases(house: House) -> None:
+    data = noise(20 * MIB)
+    house.put(b"key", data)
+    pieces: list[Pieces] = []
+
+    def clock() -> int:
+        """The sweep has hardly looked at it when a read begins and its object is replaced."""
+        now_ms = house.now_ms
+        if not pieces:
+            house.later(1)
+            read = house.objects.get(house.call(), KEY, Selection())
+            assert read.pieces is not None
+            pieces.append(read.pieces)
+            house.board.publish(house.reading.oldest_ms())
+            house.put(b"key", b"another")
+        return now_ms
+
+    sources = Sources(clock, house.sources.new_id)
+    Gc(house.store, house.chunks, house.board, sources, GcSettings("test", 300_000)).run()
+    house.later(3_600)
+    house.gc.run(hurry=True)
+    assert b"".join(bytes(piece) for piece in pieces[0]) == data  # type: ignore[arg-type]
+    pieces[0].close()
 
 
 def test_parts_released_under_a_reader_are_missing_and_not_damage(house: House) -> None:
