@@ -41,6 +41,9 @@ keepalive = limits.IDLE_SECONDS_MAX
 limit_request_line = 8190  # the most gunicorn takes
 limit_request_fields = limits.HEAD_FIELDS_MAX
 limit_request_field_size = limits.HEAD_BYTES_MAX
+# CGI cannot tell a_b from a-b. gunicorn's own worker may neither map `x_amz_acl` to what `x-amz-acl` means, nor lose
+# `x-amz-meta-a_b` without a word; the lean worker hands out names as they came and needs no rule.
+header_map = "refuse"
 forwarded_allow_ips = ""  # a client's address is its socket's
 
 # What is said: our own records; gunicorn's only when something is wrong.

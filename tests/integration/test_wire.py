@@ -195,6 +195,18 @@ def test_a_head_that_arrives_byte_by_byte_is_understood(server: Server, bucket: 
         assert connection.answer("GET").status == 200
 
 
+@pytest.mark.parametrize(("worker_class", "status"), [("lean", 200), ("gevent", 400)])
+def test_a_header_with_an_underscore_is_kept_as_it_is_or_refused(
+    own_server: Callable[..., Server], worker_class: str, status: int
+) -> None:
+    raw = own_server(workers=1, environment={"ZAPFS_WORKER_CLASS": worker_class}).raw()
+    assert raw.call("PUT", "/underscores").status == 200
+    told = {"x-amz-meta-a_b": "1", "x-amz-meta-a-b": "2"}
+    assert raw.call("PUT", "/underscores/k", b"x", told).status == status
+    kept = raw.call("HEAD", "/underscores/k").headers
+    assert {name: kept.get(name) for name in told} == (told if status == 200 else dict.fromkeys(told))
+
+
 def test_a_signature_for_any_region_is_good(server: Server, bucket: str) -> None:
     for region in ("mars-1", "auto", "eu-central-2"):
         assert dataclasses.replace(server.raw(), region=region).call("HEAD", f"/{bucket}").status == 200
