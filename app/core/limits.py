@@ -73,6 +73,7 @@ OFFLOAD_BYTES_MIN: Final = 16 * KIB  # smaller buffers are hashed inline
 MANIFEST_PAGE_ENTRIES: Final = 1024  # chunks of one content page (8 GiB of object)
 DISK_RESERVE_BYTES: Final = 256 * MIB  # below this much free space new bytes are refused
 SEGMENT_STEP_BYTES: Final = 32 * MIB  # by which an open segment's space is reserved ahead
+DIRECT_BYTES_MIN: Final = 1 * MIB  # payloads from this size on are written past the page cache
 BATCH_BYTES_MAX: Final = 32 * MIB  # payload of one group commit of the chunk store
 SEGMENT_FDS_MAX: Final = 256  # descriptors of segments a process keeps open without a reader
 BLOCK_TABLES_MAX: Final = 8_192  # block tables of records kept in memory; up to 1 KiB each

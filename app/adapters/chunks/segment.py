@@ -9,6 +9,7 @@ import os
 from contextlib import suppress
 
 from app.adapters.chunks import disk, record
+from app.adapters.chunks.direct import DirectFile
 from app.adapters.chunks.disk import Device
 from app.adapters.chunks.record import PAGE, SegmentHead
 from app.core.errors import Corrupt, Full
@@ -38,6 +39,7 @@ class OpenSegment:
         self.end = PAGE
         self.batch = 0
         self._allocated = PAGE
+        self._direct: DirectFile | None = None
         unborn = device.path(self.head.segment_id, disk.UNBORN)
         try:
             self.fd = os.open(unborn, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -83,7 +85,9 @@ class OpenSegment:
         Raises OSError; the segment must be given up then.
         """
         offset = self.end
-        disk.write_all(self.fd, pieces, offset)
+        if self._direct is None:
+            self._direct = DirectFile(self.fd)
+        self._direct.write_all(pieces, offset)
         self.end = offset + size
         return offset
 
@@ -112,6 +116,8 @@ class OpenSegment:
 
     def close(self) -> None:
         """Let go of the file and its flock. Idempotent."""
+        if self._direct is not None:
+            self._direct.close()
         fd, self.fd = self.fd, -1
         if fd >= 0:
             os.close(fd)
