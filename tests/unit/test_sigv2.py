@@ -147,7 +147,7 @@ def test_an_unknown_key_and_a_session_token_are_refused() -> None:
     assert refused(made._replace(headers=dict(made.headers) | {"x-amz-security-token": "t"})).code == "InvalidToken"
 
 
-@pytest.mark.parametrize("query", ["", "acl", "X-Amz-Signature=x", "prefix=Signature=x"])
+@pytest.mark.parametrize("query", ["", "acl", "X-Amz-Signature=x", "prefix=Signature=x", "X-Amz-Signature=x&a=1&a=2"])
 def test_other_requests_are_none_of_version_2_s(query: str) -> None:
     assert parse(SignedRequest("GET", "/b/k", query, {})) is None
 

@@ -51,9 +51,12 @@ def parse(request: SignedRequest) -> Claim | None:
     """
     if "Signature=" not in request.raw_query or "authorization" in request.headers:
         return None
-    values = _values(request.raw_query)
+    pairs = _pairs(request.raw_query)
+    values = dict(pairs)
     if "Signature" not in values or "X-Amz-Signature" in values:
         return None
+    if len(values) < len(pairs):
+        raise S3Error("AccessDenied", reason="a query parameter given more than once")
     access_key, signature, expires = (values.get(name) or "" for name in ("AWSAccessKeyId", "Signature", "Expires"))
     if not (access_key and signature and expires):
         text = "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters"
@@ -115,17 +118,10 @@ def string_to_sign(request: SignedRequest, claim: Claim, path: str) -> str:
     return f"{request.method}\n{md5}\n{kind}\n{claim.expires}\n{amz}{resource}"
 
 
-def _values(raw_query: str) -> Mapping[str, str | None]:
-    """The decoded parameters; None is the value of one without "=". One given twice is refused."""
-    values: dict[str, str | None] = {}
-    for piece in raw_query.split("&"):
-        raw_name, equals, raw_value = piece.partition("=")
-        name = _decoded(raw_name)
-        if name in values:
-            raise S3Error("AccessDenied", reason="a query parameter given more than once")
-        if name:
-            values[name] = _decoded(raw_value) if equals else None
-    return values
+def _pairs(raw_query: str) -> list[tuple[str, str | None]]:
+    """The decoded parameters; None is the value of one without "="."""
+    pieces = (piece.partition("=") for piece in raw_query.split("&"))
+    return [(_decoded(name), _decoded(value) if equals else None) for name, equals, value in pieces if name]
 
 
 def _decoded(raw: str) -> str:
