@@ -6,7 +6,7 @@ SQL. The rules on parts (order, sizes, ETags, checksums) are core/s3/multipart's
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.core import integrity as integrity_rules
 from app.core import limits
@@ -141,10 +141,12 @@ class Multipart:
             if error.code != "NoSuchUpload":
                 raise
             return self._completed_before(call, target, requested)
+        # What lies in a bucket is its owner's, whoever brought it: root may in everybody's.
+        owner = self._buckets.find(call, target.object.bucket).owner
         for _ in range(COMPLETE_ATTEMPTS_MAX):
             assembly = assemble(upload, requested, self._stored_parts(upload.upload_id), declared)
             try:
-                return self._complete(call, upload, assembly, check)
+                return self._complete(call, replace(upload, owner=owner), assembly, check)
             except Conflict:
                 continue  # a part was replaced between reading and completing
             except Missing:

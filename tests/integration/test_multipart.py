@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.integration.server import Server
 from tests.integration.test_objects import MIB, code_of, noise
 
 PART = 5 * MIB
@@ -20,6 +21,15 @@ def begin(s3: Any, bucket: str, key: str = "m", **options: Any) -> dict[str, str
 def add(s3: Any, upload: dict[str, str], number: int, data: bytes) -> dict[str, Any]:
     """Upload one part; its entry for the completion."""
     return {"PartNumber": number, "ETag": s3.upload_part(**upload, PartNumber=number, Body=data)["ETag"]}
+
+
+def test_an_object_belongs_to_the_bucket_s_owner_whoever_completes_it(server: Server, s3: Any) -> None:
+    own = server.client(server.create_account("of-the-bucket"))
+    own.create_bucket(Bucket="of-the-account")
+    upload = begin(s3, "of-the-account")
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [add(s3, upload, 1, b"by root")]})
+    (listed,) = own.list_objects_v2(Bucket="of-the-account", FetchOwner=True)["Contents"]
+    assert listed["Owner"]["ID"] == own.list_buckets()["Owner"]["ID"]
 
 
 def test_parts_become_one_object_with_the_etag_of_their_digests(s3: Any, bucket: str) -> None:
