@@ -54,6 +54,7 @@ def build(told: Handover) -> Application:
         report=lambda error: running.log.failure("admin request failed", error),
     )
     flask = Flask("zapfs-admin", static_folder=None)
+    flask.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # no page of another origin administers: nothing to ask first
     flask.register_blueprint(admin_blueprint(gate, services))
     return Application(flask.wsgi_app, running)
 

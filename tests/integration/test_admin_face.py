@@ -81,6 +81,7 @@ def test_strangers_and_ordinary_accounts_see_only_health_and_readiness(own_serve
             assert admin_request(server, method, path, credentials)[0] == 403
         assert admin_request(server, method, path, server.credentials)[0] == 200
     assert admin_request(server, "GET", "/nothing", server.credentials)[0] == 404
+    assert admin_request(server, "OPTIONS", "/admin/v1/accounts", None)[0] == 405
     # The S3 port serves no administration.
     assert server.raw().call("GET", "/admin/v1/accounts").code == "NoSuchBucket"
 
