@@ -175,6 +175,24 @@ def test_continue_is_sent_only_after_the_caller_is_known(server: Server, bucket:
         assert connection.interim() == 403
 
 
+@pytest.mark.parametrize(
+    ("method", "tail", "framing_header"),
+    [
+        ("POST", "?delete", {"content-length": "5"}),
+        ("POST", "/k?uploadId=00", {"content-length": "5"}),
+        ("PUT", "/k", {"transfer-encoding": "chunked"}),
+        ("PUT", "/k?uploadId=00&partNumber=1", {"transfer-encoding": "chunked"}),
+    ],
+)
+def test_no_body_is_asked_of_a_caller_without_a_right_to_the_bucket(
+    server: Server, method: str, tail: str, framing_header: dict[str, str]
+) -> None:
+    raw, target = server.raw(), f"/no-such-bucket{tail}"
+    with raw.connect() as connection:
+        connection.send_head(method, target, raw.head(method, target, {"expect": "100-continue"} | framing_header))
+        assert connection.interim() == 404
+
+
 def test_pipelined_requests_are_answered_in_order(server: Server, bucket: str) -> None:
     raw = server.raw()
     for number in range(5):

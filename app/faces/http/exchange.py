@@ -13,6 +13,7 @@ from app.core.limits import HELD_BODY_BYTES_MAX
 from app.core.s3.operation import Operation
 from app.faces.http.wire import Request, Response, held
 from app.services.access import Access, Identity
+from app.services.buckets import Buckets
 from app.services.call import Call
 from app.services.objects import Incoming, Target
 
@@ -45,16 +46,20 @@ class Exchange:
         version = version_named(self.parameters.get("versionId"))
         return Target(self.operation.bucket, self.operation.key, version, self.expected_owner)
 
-    def incoming(self) -> Incoming:
+    def incoming(self, buckets: Buckets) -> Incoming:
         """The body as an object's content; reads nothing of it yet.
 
-        But for a small one in HTTP's chunked coding, which tells no length: it is held whole. Raises
-        MissingContentLength for a larger one, and where nothing says that there is a body.
+        But for a small one in HTTP's chunked coding, which tells no length: it is held whole, once the caller is known
+        to be welcome in the bucket. Raises MissingContentLength for a larger one, and where nothing says that there is
+        a body.
         """
         incoming = self.access.incoming(self.identity, self.headers, self.request.body)
         if incoming.body is not self.request.body or "content-length" in self.headers:
             return incoming
-        body = held(incoming.body, HELD_BODY_BYTES_MAX) if "transfer-encoding" in self.headers else None
+        if "transfer-encoding" not in self.headers:
+            raise S3Error("MissingContentLength")
+        buckets.find(self.call, self.operation.bucket, self.expected_owner)
+        body = held(incoming.body, HELD_BODY_BYTES_MAX)
         if body is None:
             raise S3Error("MissingContentLength")
         return replace(incoming, body=body)

@@ -11,17 +11,20 @@ from app.core.s3.xml import Writer
 from app.faces.http.exchange import Exchange, version_named
 from app.faces.http.s3 import answers
 from app.faces.http.wire import Response
+from app.services.buckets import Buckets
 from app.services.objects import Deletion, Objects, Target
 
 
 class DeleteHandlers:
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Objects, buckets: Buckets) -> None:
         self._objects = objects
+        self._buckets = buckets
 
     def delete_objects(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
-        wanted = delete_document(exchange.document(limits.XML_DELETE_BYTES_MAX))
         bucket = exchange.operation.bucket
+        self._buckets.find(exchange.call, bucket, exchange.expected_owner)  # nobody's document is read in vain
+        wanted = delete_document(exchange.document(limits.XML_DELETE_BYTES_MAX))
         outcomes: list[Deletion | None] = []
         asked: list[tuple[Target, Check | None]] = []
         for entry in wanted.entries:

@@ -20,13 +20,15 @@ from app.core.types import Part
 from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
 from app.faces.http.wire import Headers, Response
+from app.services.buckets import Buckets
 from app.services.multipart import Multipart, UploadTarget
 from app.services.objects import Selection
 
 
 class MultipartHandlers:
-    def __init__(self, multipart: Multipart) -> None:
+    def __init__(self, multipart: Multipart, buckets: Buckets) -> None:
         self._multipart = multipart
+        self._buckets = buckets
 
     def create_multipart_upload(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html"""
@@ -47,7 +49,7 @@ class MultipartHandlers:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html"""
         number = parse_part_number(exchange.parameters["partNumber"])
         header_rules.refuse_unimplemented(exchange.headers)
-        part = self._multipart.upload_part(exchange.call, _upload(exchange), number, exchange.incoming())
+        part = self._multipart.upload_part(exchange.call, _upload(exchange), number, exchange.incoming(self._buckets))
         return Response(200, [("ETag", f'"{part.etag}"'), *answers.checksum_headers(part.checksum, with_kind=False)])
 
     def upload_part_copy(self, exchange: Exchange) -> Response:
@@ -68,6 +70,7 @@ class MultipartHandlers:
         header_rules.refuse_unimplemented(headers)
         declared = integrity.completion(headers)
         check = write_check(headers)
+        self._buckets.find(exchange.call, exchange.operation.bucket, exchange.expected_owner)
         document = exchange.document(limits.XML_COMPLETE_BYTES_MAX, checksum_is_of_body=False)
         requested = complete_document(document)
         if "x-amz-mp-object-size" in headers:

@@ -18,6 +18,7 @@ from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
 from app.faces.http.s3.buckets import owner_acl
 from app.faces.http.wire import Headers, Response
+from app.services.buckets import Buckets
 from app.services.copying import Copying, CopyRequest
 from app.services.objects import ObjectRead, Objects, Selection
 
@@ -29,8 +30,9 @@ _ATTRIBUTES: Final = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass
 class ObjectHandlers:
     """DeleteObjects lives in deletes, multipart uploads in multipart."""
 
-    def __init__(self, objects: Objects, copying: Copying) -> None:
+    def __init__(self, objects: Objects, copying: Copying, buckets: Buckets) -> None:
         self._objects = objects
+        self._buckets = buckets
         self._copying = copying
 
     def put_object(self, exchange: Exchange) -> Response:
@@ -39,7 +41,9 @@ class ObjectHandlers:
         header_rules.refuse_unimplemented(headers)
         attributes = header_rules.attributes(headers)
         check = write_check(headers)
-        version = self._objects.put(exchange.call, exchange.target(), attributes, exchange.incoming(), check)
+        version = self._objects.put(
+            exchange.call, exchange.target(), attributes, exchange.incoming(self._buckets), check
+        )
         return Response(200, [("ETag", f'"{version.etag}"'), *answers.checksum_headers(version.checksum)])
 
     def get_object(self, exchange: Exchange) -> Response:

@@ -35,8 +35,8 @@ class UseCases:
 def handlers(use_cases: UseCases) -> dict[str, Handler]:
     """Handlers by operation name."""
     buckets = BucketHandlers(use_cases.buckets, use_cases.region, use_cases.regions)
-    objects = ObjectHandlers(use_cases.objects, use_cases.copying)
-    multipart = MultipartHandlers(use_cases.multipart)
+    objects = ObjectHandlers(use_cases.objects, use_cases.copying, use_cases.buckets)
+    multipart = MultipartHandlers(use_cases.multipart, use_cases.buckets)
     listings = ListingHandlers(use_cases.listing)
     return {
         "AbortMultipartUpload": multipart.abort_multipart_upload,
@@ -46,7 +46,7 @@ def handlers(use_cases: UseCases) -> dict[str, Handler]:
         "CreateMultipartUpload": multipart.create_multipart_upload,
         "DeleteBucket": buckets.delete_bucket,
         "DeleteObject": objects.delete_object,
-        "DeleteObjects": DeleteHandlers(use_cases.objects).delete_objects,
+        "DeleteObjects": DeleteHandlers(use_cases.objects, use_cases.buckets).delete_objects,
         "GetBucketAcl": buckets.get_bucket_acl,
         "GetBucketLocation": buckets.get_bucket_location,
         "GetBucketVersioning": buckets.get_bucket_versioning,
