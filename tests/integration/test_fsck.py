@@ -43,7 +43,7 @@ def test_a_damaged_object_is_named_and_makes_the_exit_code_1_and_the_others_stil
     assert "unreadable objects: 1" in done.stdout
     server.start()
     assert server.raw().call("GET", "/checked/inline").body == b"small"
-    assert server.raw().call("GET", "/checked/chunk").status == 500
+    assert server.raw().call("GET", "/checked/chunk").status == 503
 
 
 def test_a_directory_that_is_no_store_is_refused_with_exit_code_1(tmp_path):

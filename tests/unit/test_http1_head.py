@@ -88,6 +88,11 @@ class TestValidHeads:
     def test_the_largest_length_is_more_than_any_object(self):
         assert head(get("Host: h", "Content-Length: 9999999999999999")).length == 9999999999999999
 
+    def test_a_head_that_the_parser_calls_incomplete_is_malformed(self):
+        with pytest.raises(Refusal) as refused:
+            parse_head(b"! ! \r\n\r\n", WireLimits())
+        assert refused.value.status == 400
+
     def test_an_unfinished_head_is_no_head_yet(self):
         raw = get("Host: h", "X: y")
         assert all(head(raw[:size]) is None for size in range(1, len(raw)))

@@ -9,13 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from gunicorn_h1c import (
-    IncompleteError,
-    InvalidHTTPVersion,
-    LimitRequestHeaders,
-    LimitRequestLine,
-    parse_request_fast,
-)
+from gunicorn_h1c import InvalidHTTPVersion, LimitRequestHeaders, LimitRequestLine, parse_request_fast
+from gunicorn_h1c._parser_fast import IncompleteError  # the package's own of this name is another parser's
 
 from app.runtime.http1.bounds import WireLimits
 from app.runtime.http1.refusal import Refusal
