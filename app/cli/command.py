@@ -97,7 +97,11 @@ def _add_admin(admin: argparse.ArgumentParser) -> None:
     gc = subjects.add_parser("gc", help="collection of freed chunks")
     verbs = gc.add_subparsers(dest="verb", required=True, metavar="VERB")
     verbs.add_parser("status", parents=[common], help="what waits to be collected")
-    verbs.add_parser("run", parents=[common], help="collect now, without waiting for the grace")
+    verbs.add_parser(
+        "run",
+        parents=[common],
+        help="collect now, without waiting for the grace; what was released in the last seconds stays",
+    )
 
 
 def _flags(given: argparse.Namespace) -> dict[str, str]:

@@ -26,6 +26,7 @@ from app.runtime.http1.head import Head, parse_head
 from app.runtime.http1.refusal import CODES, Refusal, render
 
 DRAIN_READ_BYTES: Final = 64 * KIB
+STREAK_MAX: Final = 4  # requests of one connection served without a look at the others
 
 Application = Callable[[Environ, Callable[..., object]], Iterable[Piece]]
 
@@ -69,7 +70,7 @@ class _Cut(Exception):
 class Session:
     """Serves one connection until it ends. `prepared`: the connection's environ without any request."""
 
-    __slots__ = ("_body", "_connection", "_head", "_house", "_prepared", "_served")
+    __slots__ = ("_body", "_connection", "_head", "_house", "_prepared", "_served", "_streak")
 
     def __init__(self, house: House, connection: Connection, prepared: Environ) -> None:
         self._house = house
@@ -78,6 +79,7 @@ class Session:
         self._head: Head | None = None
         self._body: WireBody = EMPTY
         self._served = False
+        self._streak = 0
 
     def run(self) -> None:
         """Serve until the client, a bound, a failure or the worker's stop ends it; the socket is closed then."""
@@ -112,9 +114,11 @@ class Session:
     def _next_head(self) -> Head | None:
         """The next request's head; None when there will be none. Raises Refusal, Gone."""
         connection, limits = self._connection, self._house.limits
+        self._streak += 1
+        if connection.pending or self._streak > STREAK_MAX:
+            gevent.sleep(0)  # A client that pipelines, or is as fast as we are, must not keep the others waiting.
+            self._streak = 0
         data, connection.pending = connection.pending, b""
-        if data:
-            gevent.sleep(0)  # A client that pipelines must not keep the others waiting.
         scanned = 0
         deadline = 0.0
         may_skip = True
@@ -132,6 +136,7 @@ class Session:
                 if not data:
                     if not self._await_request():
                         return None
+                    self._streak = 0
                     continue
                 deadline = deadline or time.monotonic() + limits.head_seconds_max
                 self._await_rest(deadline)
