@@ -14,7 +14,7 @@ from app.runtime.buffers import BufferPool
 from app.runtime.offload import Offload
 from app.services.blobs import Blobs
 from app.services.buckets import Buckets
-from app.services.call import Call, Caller, Sources
+from app.services.call import Call, Caller, Sources, Stages
 from app.services.check import Check
 from app.services.copying import Copying
 from app.services.gc import Gc, GcSettings
@@ -82,7 +82,7 @@ class House:
         self.gc = Gc(self.store, self.chunks, self.board, self.sources, GcSettings("test", 300_000))
 
     def call(self, caller: Caller = OWNER) -> Call:
-        return Call(caller, "REQUEST", self.now_ms)
+        return Call(caller, "REQUEST", self.now_ms, Stages())
 
     def put(self, key: bytes, data: bytes, integrity: Integrity = NOTHING) -> str:
         incoming = Incoming(BytesBody(data), integrity)

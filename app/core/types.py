@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 BucketId = bytes
 RefId = bytes
@@ -54,8 +55,7 @@ class Checksum:
         return cls(algorithm, b64encode(digest).decode())
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkEntry:
+class ChunkEntry(NamedTuple):
     """One chunk of a manifest: its content name, the blob that holds it, its plaintext length in bytes."""
 
     chunk_id: ChunkId
@@ -63,8 +63,7 @@ class ChunkEntry:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(NamedTuple):
     """The bytes written by one attempt (one PUT or one part), named by `ref_id`.
 
     Either `inline` (at most INLINE_BYTES_MAX bytes; b"" for an empty content) or a manifest: `chunks` in order whose
@@ -77,8 +76,7 @@ class Content:
     chunks: tuple[ChunkEntry, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ContentPage:
+class ContentPage(NamedTuple):
     """What the store returns of a content: inline bytes, or at most MANIFEST_PAGE_ENTRIES chunks.
 
     `start` is the offset of the page's first byte in the content; `more` says that another page follows.
@@ -107,8 +105,7 @@ class Attributes:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """One object version as it is read.
 
     `etag` is unquoted: 32 hex digits, or `<hex>-<N>` for multipart. `ref_id` names its content; when `part_count` > 0
@@ -125,7 +122,7 @@ class Version:
     etag: str
     modified_ms: int
     owner: str
-    attributes: Attributes = field(default_factory=Attributes)
+    attributes: Attributes = Attributes()
     checksum: Checksum | None = None
     part_count: int = 0
     delete_marker: bool = False
@@ -159,8 +156,7 @@ class Part:
     start: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class FileSpan:
+class FileSpan(NamedTuple):
     """Bytes [offset, offset + length) of an open file, verified, fit for sendfile. `fd` stays its owner's."""
 
     fd: int

@@ -13,7 +13,7 @@ Protocol of references and GC: docs/design/write-order.md.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from app.core.types import (
     BlobId,
@@ -32,8 +32,7 @@ Check = Callable[[Version | None], None]
 """Decides, inside the transaction, on the key's current version (None = no object). Pure; raises to refuse."""
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(NamedTuple):
     """Make `version` the key's current version.
 
     `content`: what the attempt wrote; None when the version is made of an upload's parts (`complete_upload`).
@@ -51,8 +50,7 @@ class Commit:
     pinned: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PartCommit:
+class PartCommit(NamedTuple):
     """Store a part, replacing (and releasing) the part of the same number. Other fields as in Commit."""
 
     part: Part
@@ -61,8 +59,7 @@ class PartCommit:
     pinned: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(NamedTuple):
     """Turn an upload into `version` (its ref_id is the upload's id, its seq is set by the store).
 
     `parts`: the chosen parts in order, each with the `ref_id` and `etag` the caller saw and its final `start`. Parts of

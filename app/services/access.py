@@ -7,7 +7,7 @@ S3_SURFACE.md). A caller without one is nobody in this release: AccessDenied.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from app.core import integrity
 from app.core.auth import payload, sigv2, sigv4
@@ -26,12 +26,15 @@ Unseal = Callable[[str, bytes], str]
 """(access key, sealed secret) -> secret. Raises Corrupt."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """A caller whose claim was verified; `seed` signs the frames of a streamed body, None in a URL of version 2."""
 
     caller: Caller
-    seed: sigv4.Seed | None = field(repr=False)
+    seed: sigv4.Seed | None
+
+    def __repr__(self) -> str:
+        """Without the seed, which holds a signing key."""
+        return f"Identity({self.caller!r})"
 
 
 class Access:

@@ -5,8 +5,9 @@ Knows no wire and no store. Time and randomness come in through `Sources`, made 
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +18,7 @@ class Sources:
     new_id: Callable[[], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """An authenticated principal. `root` may act on every bucket."""
 
     account_id: str
@@ -48,11 +48,10 @@ class Stages:
             self.add(name, perf_counter() - begun)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One request as the services see it. `now_ms` is its time: everything it writes is dated so."""
 
     caller: Caller
     request_id: str
     now_ms: int
-    stages: Stages = field(default_factory=Stages)
+    stages: Stages

@@ -6,7 +6,7 @@ new reference. Must not know wires.
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from app.core import limits
 from app.core.errors import Conflict, Missing, S3Error
@@ -93,8 +93,7 @@ class Copying:
                     "The specified copy source is larger than the maximum allowable size for a copy source: "
                     f"{limits.PUT_BYTES_MAX}",
                 )
-            version = replace(
-                source,
+            version = source._replace(
                 bucket_id=bucket.bucket_id,
                 key=wanted.target.key,
                 version_id=NULL_VERSION,
@@ -113,14 +112,13 @@ class Copying:
 
     def _refer(self, call: Call, source: Version, version: Version, wanted: CopyRequest) -> Version:
         with self._blobs.adopt(call, source.size, list(self._reading.contents(source))) as intake:
-            return self._objects.commit(intake, replace(version, ref_id=intake.ref_id), wanted.check)
+            return self._objects.commit(intake, version._replace(ref_id=intake.ref_id), wanted.check)
 
     def _read_through(self, call: Call, source: Version, version: Version, wanted: CopyRequest) -> Version:
         read = ObjectRead(source, 0, source.size, partial=False)
         algorithms = {"MD5", wanted.algorithm}
         with closing(self.body(read)) as body, self._blobs.take_in(call, body, algorithms) as intake:
-            version = replace(
-                version,
+            version = version._replace(
                 ref_id=intake.ref_id,
                 etag=intake.digests["MD5"].hex(),
                 checksum=Checksum.of(wanted.algorithm, intake.digests[wanted.algorithm]),

@@ -5,7 +5,8 @@ or SQL. Copies live in services/copying, multipart uploads in services/multipart
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from gevent.pool import Pool
 
@@ -25,8 +26,7 @@ READ_ATTEMPTS_MAX = 4  # looking a version up again when it was replaced and rel
 DELETES_AT_ONCE = 64  # keys of one DeleteObjects under way together, so that they share group commits
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """An object as addressed. `version`: None (the current one) or "null". `expected_owner`: an account id or ""."""
 
     bucket: str
@@ -35,8 +35,7 @@ class Target:
     expected_owner: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(NamedTuple):
     """A body with what the client said about it; `trailers()` is asked only after the body ended."""
 
     body: Body
@@ -44,18 +43,16 @@ class Incoming:
     trailers: Callable[[], Mapping[str, str]] = dict
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """What of an object is wanted: `check` refuses by the version (304, 412), `span` turns its size into (start,
     length) or None for the whole (raises InvalidRange), `part_number` asks for one part."""
 
-    check: Callable[[Version], None] = field(default=lambda version: None)
-    span: Callable[[int], tuple[int, int] | None] = field(default=lambda size: None)
+    check: Callable[[Version], None] = lambda version: None
+    span: Callable[[int], tuple[int, int] | None] = lambda size: None
     part_number: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectRead:
+class ObjectRead(NamedTuple):
     """Bytes [start, start + length) of `version`; `partial` says 206. `part` when one was asked for. `pieces` is None
     for HEAD; else iterate once and close."""
 

@@ -6,8 +6,8 @@ hand before anything is answered, so a lost chunk is an error and never a torn a
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import chain, islice
+from typing import NamedTuple
 
 import gevent
 
@@ -19,8 +19,7 @@ from app.ports.metadata import MetadataStore
 from app.services.call import Sources
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(NamedTuple):
     """Bytes [start, start + length) of one chunk."""
 
     entry: ChunkEntry

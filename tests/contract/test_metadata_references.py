@@ -33,7 +33,7 @@ class TestReferences:
         store.commit(chunked(b"a", held))
         assert store.commit(chunked(b"b", held, uploaded=False)).size == 100
         ask = chunked(b"c", entry("fresh"), entry("gone"), uploaded=False)
-        ask = replace(ask, uploaded=frozenset([chunk("fresh")]))
+        ask = ask._replace(uploaded=frozenset([chunk("fresh")]))
         with pytest.raises(Conflict):
             store.commit(ask)
         assert store.chunks_live([chunk("fresh")]) == {}
@@ -92,7 +92,7 @@ class TestReferences:
         store.delete_current(BUCKET, b"other")
         drain(store)
         assert store.publish(ref_id, [(mine.chunk_id, mine.blob_id, 100)]) == {mine.chunk_id: mine.blob_id}
-        store.commit(replace(ask, pinned=True))
+        store.commit(ask._replace(pinned=True))
         assert store.content_page(ref_id, 0).chunks == (held, mine)
         assert store.gc_counts().intents == 0
         assert store.intents_expire_step(10_000, 10) == 0
@@ -103,7 +103,7 @@ class TestReferences:
         store.intent_open(ask.content.ref_id, 500)
         store.pin(ask.content.ref_id, [second.chunk_id])
         store.commit(chunked(b"rival", first))
-        store.commit(replace(ask, pinned=True))
+        store.commit(ask._replace(pinned=True))
         assert store.content_page(ask.content.ref_id, 0).chunks == (first,)
         assert store.blobs_due(0, 10) == [second.blob_id]
 
@@ -125,7 +125,7 @@ class TestReferences:
         with pytest.raises(Conflict):
             store.pin(ref_id, [mine.chunk_id])
         with pytest.raises(Conflict):
-            store.commit(replace(ask, pinned=True))
+            store.commit(ask._replace(pinned=True))
         assert store.blobs_due(0, 10) == [mine.blob_id]
         counts = store.gc_counts()
         assert (counts.intents, counts.outbox, counts.chunks, counts.chunk_references) == (0, 0, 0, 0)

@@ -89,11 +89,10 @@ class TestVersions:
     def test_a_version_and_its_inline_bytes_are_read_back_whole(self, store: MetadataStore) -> None:
         ask = inline(b"k", b"\x00bytes")
         attributes = Attributes({"content-type": "text/plain"}, {"who": "Zoë \udc80"[:3]}, "ARCHIVE", {"t": "1"})
-        ask = replace(
-            ask, version=replace(ask.version, attributes=attributes, checksum=Checksum("CRC32", "AAAA==", "COMPOSITE"))
-        )
+        checksum = Checksum("CRC32", "AAAA==", "COMPOSITE")
+        ask = ask._replace(version=ask.version._replace(attributes=attributes, checksum=checksum))
         made = store.commit(ask)
-        assert made == replace(ask.version, seq=made.seq)
+        assert made == ask.version._replace(seq=made.seq)
         assert made.seq > 0
         found, page = store.current_with_content(BUCKET, b"k")
         assert found == made == store.current(BUCKET, b"k")
@@ -144,9 +143,9 @@ class TestVersions:
 
     def test_a_check_sees_the_current_version_and_refuses_without_a_trace(self, store: MetadataStore) -> None:
         seen: list[Version | None] = []
-        store.commit(replace(inline(b"k"), check=seen.append))
-        made = store.commit(replace(inline(b"k"), check=seen.append))
-        refused = replace(inline(b"k"), check=refuse)
+        store.commit(inline(b"k")._replace(check=seen.append))
+        made = store.commit(inline(b"k")._replace(check=seen.append))
+        refused = inline(b"k")._replace(check=refuse)
         with pytest.raises(S3Error):
             store.commit(refused)
         with pytest.raises(S3Error):
@@ -178,7 +177,7 @@ class TestScans:
         store.bucket_create(bucket("other", other))
         store.commit(inline(b"theirs", bucket_id=other))
         ask = inline(b"mine")
-        made = store.commit(replace(ask, version=replace(ask.version, attributes=Attributes(storage_class="COLD"))))
+        made = store.commit(ask._replace(version=ask.version._replace(attributes=Attributes(storage_class="COLD"))))
         assert store.currents_scan(BUCKET, b"", True, None, 10) == [made]
 
     def test_the_walk_visits_every_bucket_once(self, store: MetadataStore) -> None:
@@ -298,7 +297,7 @@ class TestLeases:
 class TestGroupCommit:
     def test_one_refusal_in_a_batch_leaves_the_others_alone(self, store: MetadataStore) -> None:
         asks = [inline(b"%03d" % number) for number in range(60)]
-        asks = [replace(ask, check=refuse) if number % 3 == 0 else ask for number, ask in enumerate(asks)]
+        asks = [ask._replace(check=refuse) if number % 3 == 0 else ask for number, ask in enumerate(asks)]
         jobs = [gevent.spawn(store.commit, ask) for ask in asks]
         gevent.joinall(jobs)
         failed = [number for number, job in enumerate(jobs) if job.exception is not None]
@@ -310,7 +309,7 @@ class TestGroupCommit:
         store.commit(taken)
         jobs = [gevent.spawn(store.commit, inline(b"good"))]
         late = chunked(b"bad", entry("x"), ChunkEntry(chunk("y"), new_id(), 1), uploaded=False)
-        jobs.append(gevent.spawn(store.commit, replace(late, uploaded=frozenset([chunk("x")]))))
+        jobs.append(gevent.spawn(store.commit, late._replace(uploaded=frozenset([chunk("x")]))))
         gevent.joinall(jobs)
         assert jobs[0].exception is None
         assert isinstance(jobs[1].exception, Conflict)
@@ -321,7 +320,7 @@ class TestGroupCommit:
             if current is not None:
                 raise S3Error("PreconditionFailed")
 
-        jobs = [gevent.spawn(store.commit, replace(inline(b"k"), check=absent)) for _ in range(50)]
+        jobs = [gevent.spawn(store.commit, inline(b"k")._replace(check=absent)) for _ in range(50)]
         gevent.joinall(jobs)
         assert sum(job.exception is None for job in jobs) == 1
 

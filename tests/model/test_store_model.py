@@ -91,8 +91,8 @@ class StoreMachine(RuleBasedStateMachine):
         try:
             if publish_first and mine:
                 self.store.publish(ref_id, mine)
-                ask = replace(ask, uploaded=frozenset())
-            self.store.commit(replace(ask, pinned=True))
+                ask = ask._replace(uploaded=frozenset())
+            self.store.commit(ask._replace(pinned=True))
         except Conflict:
             return
         self.model[key] = chunk_ids
@@ -115,7 +115,7 @@ class StoreMachine(RuleBasedStateMachine):
         upload_id = next(iter(self.uploads))
         ask = part(upload_id, number)
         entries, fresh = self._entries(names, ask.part.ref_id)
-        content = replace(ask.content, inline=None, chunks=entries, size=7 * len(entries))
+        content = ask.content._replace(inline=None, chunks=entries, size=7 * len(entries))
         sent = replace(ask.part, size=content.size)
         self.store.part_commit(PartCommit(sent, content, fresh))
         self.uploads[upload_id][number] = (sent, [chunk(name) for name in names])

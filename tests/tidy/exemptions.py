@@ -13,6 +13,10 @@ PARAMETERS: dict[str, tuple[int, str]] = {}
 """path::name -> (parameters, reason)"""
 
 CLOCKS: dict[str, tuple[frozenset[str], str]] = {
+    "app/adapters/sql/namespace.py": (
+        frozenset({"os.urandom", "time.monotonic"}),
+        "its mark needs a value no other process would choose, and its memory an end; neither reaches a stored byte",
+    ),
     "app/services/call.py": (frozenset({"time.perf_counter"}), "measures stages; it dates nothing"),
     "app/services/blobs.py": (frozenset({"time.monotonic"}), "decides when an attempt is too old to commit unpinned"),
     "app/services/gc.py": (frozenset({"time.monotonic"}), "measures how long a run took"),

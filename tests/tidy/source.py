@@ -17,7 +17,7 @@ def files() -> tuple[Path, ...]:
 
 
 @cache
-def test_files() -> tuple[Path, ...]:
+def files_of_tests() -> tuple[Path, ...]:
     """Every Python file of the tests."""
     return tuple(sorted((ROOT / "tests").rglob("*.py")))
 

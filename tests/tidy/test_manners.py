@@ -6,7 +6,7 @@ import subprocess
 import tomllib
 
 from tests.tidy import exemptions
-from tests.tidy.source import ROOT, files, imported, name_of, test_files, tree
+from tests.tidy.source import ROOT, files, files_of_tests, imported, name_of, tree
 
 CLOCKS_AND_CHANCE = {
     "time.time",
@@ -95,7 +95,7 @@ def test_every_code_file_named_in_the_walk_is_there():
 
 def test_no_test_is_skipped_or_expected_to_fail():
     wrong = []
-    for path in test_files():
+    for path in files_of_tests():
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.Attribute) and node.attr in WORDS_OF_SKIPPING:
                 wrong.append(f"{name_of(path)}:{node.lineno}")

@@ -3,7 +3,7 @@
 import ast
 import re
 
-from tests.tidy.source import files, functions, name_of, test_files, tree
+from tests.tidy.source import files, files_of_tests, functions, name_of, tree
 
 BANNED = {"utils", "util", "helpers", "helper", "common", "misc", "base", "managers"}
 
@@ -32,7 +32,7 @@ def test_every_module_says_what_it_knows():
 
 def test_every_test_is_named_by_a_sentence():
     wrong = []
-    for path in test_files():
+    for path in files_of_tests():
         for name, _ in functions(path):
             if re.match(r"test_", name.rpartition(".")[2]) and name.count("_") < 3 and path.stem.startswith("test_"):
                 wrong.append(f"{name_of(path)}: {name}")
@@ -40,5 +40,5 @@ def test_every_test_is_named_by_a_sentence():
 
 
 def test_every_test_file_says_what_it_holds():
-    wrong = [name_of(p) for p in test_files() if p.stem.startswith("test_") and not ast.get_docstring(tree(p))]
+    wrong = [name_of(p) for p in files_of_tests() if p.stem.startswith("test_") and not ast.get_docstring(tree(p))]
     assert wrong == []

@@ -3,7 +3,7 @@
 import ast
 
 from tests.tidy import exemptions
-from tests.tidy.source import files, functions, name_of, test_files
+from tests.tidy.source import files, files_of_tests, functions, name_of
 
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 50
@@ -24,7 +24,7 @@ def judge(found: dict[str, int], limit: int, exempt: dict[str, tuple[int, str]])
 
 
 def test_no_file_is_longer_than_400_lines():
-    found = {name_of(path): len(path.read_text().splitlines()) for path in (*files(), *test_files())}
+    found = {name_of(path): len(path.read_text().splitlines()) for path in (*files(), *files_of_tests())}
     assert judge(found, FILE_LINES_MAX, exemptions.FILES) == []
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import gevent
@@ -136,7 +135,7 @@ def test_a_deduplicated_chunk_that_is_collected_meanwhile_is_uploaded_after_all(
         house.gc.run()
         assert house.blob_count() == 0
         head = house.objects.put(house.call(), Target("bucket", b"x"), Attributes(), Incoming(BytesBody(b""), NOTHING))
-        version = replace(head, key=b"new", ref_id=intake.ref_id, size=MIB, etag=intake.digests["MD5"].hex())
+        version = head._replace(key=b"new", ref_id=intake.ref_id, size=MIB, etag=intake.digests["MD5"].hex())
         house.objects.commit(intake, version, None)
     assert house.get(b"new") == data
     house.check()

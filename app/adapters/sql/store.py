@@ -12,6 +12,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from app.adapters.sql import buckets, references, sweeps, uploads, versions
 from app.adapters.sql.checkpoint import Checkpointer
 from app.adapters.sql.group_commit import GroupCommit
+from app.adapters.sql.namespace import NamespaceCache
 from app.adapters.sql.sqlite import connect, store_error
 from app.core.errors import Conflict, Unavailable
 from app.core.limits import COMMIT_PARTS_INLINE_MAX
@@ -29,19 +30,29 @@ class SqliteStore:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         path = os.fspath(path)
         commit_lock = f"{path}.commit"
+        self._namespace = NamespaceCache(f"{path}.namespace")
         self._reader: sqlite3.Connection | None = connect(path, reader=True)
         self._checkpointer = Checkpointer(path, commit_lock)
         self._writer = GroupCommit(connect(path), commit_lock, self._checkpointer.committed)
 
     # --- buckets
     def bucket_create(self, bucket: Bucket) -> None:
-        self._writer.run(buckets.create, bucket)
+        try:
+            self._writer.run(buckets.create, bucket)
+        finally:
+            self._namespace.changed()
 
     def bucket_get(self, name: str) -> Bucket:
+        return self._namespace.get(name, self._look_up)
+
+    def _look_up(self, name: str) -> Bucket:
         return self._read(buckets.get, name)
 
     def bucket_delete(self, bucket_id: BucketId) -> None:
-        self._writer.run(buckets.delete, bucket_id)
+        try:
+            self._writer.run(buckets.delete, bucket_id)
+        finally:
+            self._namespace.changed()
 
     def buckets_scan(self, owner: str, prefix: str, after: str, limit: int) -> list[Bucket]:
         return self._read(buckets.scan, owner, prefix, after, limit)

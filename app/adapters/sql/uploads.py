@@ -1,6 +1,5 @@
 """SQL of multipart uploads and parts. Statements only: transactions and durability are the caller's."""
 
-from dataclasses import replace
 from sqlite3 import Connection
 
 from app.adapters.sql import buckets, references, versions
@@ -115,7 +114,7 @@ def complete(db: Connection, completion: Completion) -> Version:
     )
     _release_unchosen(db, upload_id, stored)
     db.execute("DELETE FROM upload WHERE upload_id = ?", (upload_id,))
-    return versions.make_current(db, replace(version, part_count=len(completion.parts)), previous)
+    return versions.make_current(db, version._replace(part_count=len(completion.parts)), previous)
 
 
 def abort(db: Connection, upload_id: RefId) -> None:

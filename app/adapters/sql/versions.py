@@ -143,7 +143,7 @@ def make_current(db: Connection, version: Version, previous: Version | None) -> 
     db.execute(_PUT_VERSION, (version.bucket_id, version.key, SEQ_MAX - seq, *values))
     if previous is not None and previous.version_id == version.version_id:
         _forget(db, previous)
-    return _with_seq(version, seq)
+    return version._replace(seq=seq)
 
 
 def walk(db: Connection, after: tuple[BucketId, bytes, int] | None, limit: int) -> list[Version]:
@@ -161,25 +161,6 @@ def _newest_seq(db: Connection, version: Version) -> int:
     """Of a key without a current version, the newest seq all the same: a delete marker may stand there. 0 = none."""
     row = db.execute(_NEWEST, (version.bucket_id, version.key)).fetchone()
     return 0 if row is None else SEQ_MAX - row[0]
-
-
-def _with_seq(version: Version, seq: int) -> Version:
-    """dataclasses.replace takes six times as long, and this runs while the write lock is held."""
-    return Version(
-        version.bucket_id,
-        version.key,
-        version.version_id,
-        seq,
-        version.ref_id,
-        version.size,
-        version.etag,
-        version.modified_ms,
-        version.owner,
-        version.attributes,
-        version.checksum,
-        version.part_count,
-        version.delete_marker,
-    )
 
 
 def _forget(db: Connection, version: Version) -> None:

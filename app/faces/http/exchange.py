@@ -4,7 +4,6 @@ Knows shapes, and how a body that is a document is read. Must not know what any 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from app.core import integrity
@@ -18,8 +17,7 @@ from app.services.call import Call
 from app.services.objects import Incoming, Target
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """An authenticated request for a known operation."""
 
     request: Request
@@ -62,7 +60,7 @@ class Exchange:
         body = held(incoming.body, HELD_BODY_BYTES_MAX)
         if body is None:
             raise S3Error("MissingContentLength")
-        return replace(incoming, body=body)
+        return incoming._replace(body=body)
 
     def document(self, bytes_max: int, checksum_is_of_body: bool = True) -> bytes:
         """The body held whole, verified against what was declared of it.

@@ -6,9 +6,9 @@ not know S3. The raw request target is used, never PATH_INFO, which loses %2F an
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from app.core import limits
 from app.core.body import Body
@@ -23,8 +23,7 @@ Headers = list[tuple[str, str]]
 _STATUS: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One request. `target`: as on the wire, latin-1 text. `headers`: lower-case names, latin-1 values, repeated ones
     joined by ",". `remote`: the address of the socket's other end. `spans`: the worker sends FileSpans itself."""
 
@@ -124,7 +123,7 @@ def with_query_headers(request: Request) -> Request:
     if "?" not in request.target:
         return request
     headers = query_headers.effective(request.headers, request.target.partition("?")[2])
-    return request if headers is request.headers else replace(request, headers=headers)
+    return request if headers is request.headers else request._replace(headers=headers)
 
 
 def _headers(environ: Environ) -> dict[str, str]:
