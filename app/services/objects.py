@@ -13,7 +13,7 @@ from gevent.pool import Pool
 from app.core import integrity as integrity_rules
 from app.core import limits
 from app.core.body import Body
-from app.core.errors import Missing, S3Error
+from app.core.errors import Missing, S3Error, StoreError
 from app.core.integrity import Integrity
 from app.core.types import NULL_VERSION, Attributes, Bucket, Content, ContentPage, Part, Version
 from app.ports.metadata import Check, Commit, MetadataStore
@@ -210,6 +210,8 @@ class Objects:
                 self._delete(bucket, target, check)
             except S3Error as error:
                 return Deletion(target.key, target.version, error)
+            except StoreError as error:
+                return Deletion(target.key, target.version, S3Error("SlowDown", reason=str(error)))
             return Deletion(target.key, target.version)
 
         deletions: list[Deletion] = Pool(DELETES_AT_ONCE).map(one, wanted)

@@ -7,7 +7,7 @@ from pathlib import Path
 import gevent
 import pytest
 
-from app.core.errors import S3Error
+from app.core.errors import S3Error, Unavailable
 from app.core.integrity import NOTHING, Integrity
 from app.core.s3.listing import Query
 from app.core.s3.multipart import RequestedPart
@@ -300,3 +300,16 @@ def test_a_check_names_a_lost_chunk_and_the_object_it_takes_along(house: House) 
     report = Check(house.store, house.chunks, house.sources, lambda line: None).run()
     assert report.unreadable == 1
     assert {finding.kind for finding in report.findings} == {"missing"}
+
+
+def test_a_store_that_is_busy_for_one_key_answers_for_the_others(house: House) -> None:
+    house.put(b"a", b"x")
+    house.put(b"b", b"x")
+
+    def busy(version: object) -> None:
+        raise Unavailable("busy")
+
+    wanted = [(Target("bucket", b"a"), busy), (Target("bucket", b"b"), None)]
+    first, second = house.objects.delete_many(house.call(), "bucket", "", wanted)
+    assert first.error is not None
+    assert (first.error.code, second.error) == ("SlowDown", None)
