@@ -116,7 +116,7 @@ class Session:
         connection, limits = self._connection, self._house.limits
         self._streak += 1
         if connection.pending or self._streak > STREAK_MAX:
-            gevent.sleep(0)  # A client that pipelines, or is as fast as we are, must not keep the others waiting.
+            connection.give_way()  # a client that pipelines, or is as fast as we are
             self._streak = 0
         data, connection.pending = connection.pending, b""
         scanned = 0
