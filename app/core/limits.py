@@ -60,7 +60,7 @@ AWS_READ_AHEAD_BYTES: Final = 24 * KIB  # an aws-chunked body up to this is read
 
 # --- data path (design page DATA_PATH.md)
 CHUNK_BYTES_MAX: Final = 8 * MIB
-SLICE_BYTES: Final = 1 * MIB  # what is hashed while the next is received
+SLICE_BYTES: Final = 2 * MIB  # what is hashed while the next is received; with 1 MiB the handing over cost a tenth
 INLINE_BYTES_MAX: Final = 16 * KIB  # objects up to this live in the metadata store
 BLOCK_BYTES: Final = 64 * KIB  # unit of verification at rest
 RECORD_ALIGN_BYTES: Final = 4 * KIB
