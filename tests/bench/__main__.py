@@ -127,6 +127,7 @@ class Bench:
             data, target = os.urandom(size), f"/bench/get/{size}/{number}"
             answer = raw.call("PUT", target, data)
             assert answer.status == 200, answer.body
+            assert raw.call("GET", target).body == data  # and in the page cache now, as nginx's files are
             if self.reference:
                 path = self.reference.files / target[1:]
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -158,6 +159,7 @@ def facts(plan: Plan, root: Path) -> dict[str, str]:
         "load average before": load_average(),
         "file system": file_system(root),
         "workers": str(plan.workers),
+        "reads": "every object was read back once before; nginx's files were just written",
         "durability": "every change in an fdatasync'ed file before its answer; nginx syncs nothing",
         "client": "up to 4 processes, same machine; SigV4 in every request, signed before the clock; UNSIGNED-PAYLOAD",
         "seconds each": str(plan.seconds),
