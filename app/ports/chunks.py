@@ -76,7 +76,7 @@ class ChunkStore(Protocol):
         ...
 
     def names(self) -> Iterator[BlobName]:
-        """Every stored blob, in no order; blobs put or deleted meanwhile may or may not show."""
+        """Every stored blob, in no order; blobs put or deleted meanwhile, or whose deletion was cut off, may show."""
 
     def maintain(self) -> int:
         """One bounded step of upkeep (seal what dead writers left, compact, unlink, checkpoint the index). Returns
