@@ -20,7 +20,7 @@ RECEIVE_BYTES: Final = 16 * KIB
 """One read of heads, lines and small bodies."""
 LOW_WATER_BYTES: Final = 256 * KIB
 """Large bodies wake the worker when this much has arrived (SO_RCVLOWAT), not for every segment."""
-SLICE_BYTES: Final = 1 * MIB
+TURN_BYTES: Final = 1 * MIB
 """Sent between two yields to the hub."""
 BUFFERS_MAX: Final = 64
 """Buffers of one sendmsg, far below the kernel's IOV_MAX."""
@@ -290,7 +290,7 @@ class Connection:
         since_yield = 0
         while offset < end:
             try:
-                count = os.sendfile(out, fd, offset, min(SLICE_BYTES, end - offset))
+                count = os.sendfile(out, fd, offset, min(TURN_BYTES, end - offset))
             except BlockingIOError:
                 self._outward.wait(self._limits.stall_bytes_min)
                 since_yield = 0
@@ -305,7 +305,7 @@ class Connection:
             since_yield = self._maybe_yield(since_yield + count)
 
     def _maybe_yield(self, since_yield: int) -> int:
-        if since_yield < SLICE_BYTES:
+        if since_yield < TURN_BYTES:
             return since_yield
         self.give_way()
         return 0
