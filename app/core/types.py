@@ -1,4 +1,4 @@
-"""The values that cross ports: buckets, versions, contents, uploads, parts, chunks.
+"""The values that cross ports: buckets, versions, contents, uploads, parts, chunks, tasks.
 
 Knows shapes only; every value is immutable. Times are integer milliseconds since the epoch, UTC. Ids are bytes:
 `BucketId`, `RefId`, `BlobId`, `VersionId` are 16 bytes, time-ordered, made by `ids.new_id` (never reused);
@@ -28,9 +28,28 @@ class Versioning(Enum):
     SUSPENDED = "Suspended"
 
 
+class VersionPlace(NamedTuple):
+    """Where a version lies in its key's stack: the store finds it by `seq` and believes it by `version_id`.
+
+    The null version is `NULL_PLACE`, wherever it lies. Text form: core/s3/version_ids.
+    """
+
+    seq: int
+    version_id: VersionId
+
+
+NULL_PLACE: VersionPlace = VersionPlace(0, NULL_VERSION)
+
+
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One row of the namespace. `owner`: the account's canonical id. `region`: LocationConstraint, "" = default."""
+    """One row of the namespace. `owner`: the account's canonical id. `region`: LocationConstraint, "" = default.
+
+    `object_lock`: enabled at creation or later, never off again. `configs`: the documents of its configurations by
+    kind, as they were checked and stored (policy, acl, publicAccessBlock, ownershipControls, encryption, object-lock,
+    cors, website, lifecycle, logging, notification, replication, requestPayment, accelerate, tagging); those a bucket
+    has several of by name (analytics, metrics, inventory, intelligent-tiering) are read on demand instead.
+    """
 
     bucket_id: BucketId
     name: str
@@ -38,12 +57,14 @@ class Bucket:
     created_ms: int
     region: str = ""
     versioning: Versioning = Versioning.OFF
+    object_lock: bool = False
+    configs: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
-    """An `x-amz-checksum-*` value. `algorithm`: CRC32, CRC32C, CRC64NVME, SHA1, SHA256. `value`: base64, for
-    COMPOSITE with the `-N` suffix. `kind`: FULL_OBJECT or COMPOSITE."""
+    """An `x-amz-checksum-*` value. `algorithm`: CRC32, CRC32C, CRC64NVME, SHA1, SHA256, SHA512, MD5, XXHASH64, XXHASH3,
+    XXHASH128. `value`: base64, for COMPOSITE with the `-N` suffix. `kind`: FULL_OBJECT or COMPOSITE."""
 
     algorithm: str
     value: str
@@ -90,25 +111,59 @@ class ContentPage(NamedTuple):
     more: bool
 
 
+class Lock(NamedTuple):
+    """What keeps a version from being removed. `mode`: "" (no retention), GOVERNANCE or COMPLIANCE, until `until_ms`.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html
+    """
+
+    mode: str = ""
+    until_ms: int = 0
+    legal_hold: bool = False
+
+
+NO_LOCK: Lock = Lock()
+
+
+class Encryption(NamedTuple):
+    """How a version's bytes are sealed; its contents hold frames of ciphertext (docs/design/encryption.md).
+
+    `scheme`: AES256 (SSE-S3), aws:kms, aws:kms:dsse or SSE-C. `wrapped`: the data key, sealed under the KMS key
+    `key_id`, the server's own key or the customer's, bound to the version. `key_md5`: base64, SSE-C only. `context`:
+    the encryption context's JSON, aws:kms only. `bucket_key`: as asked and answered.
+    """
+
+    scheme: str
+    wrapped: bytes
+    key_id: str = ""
+    key_md5: str = ""
+    context: str = ""
+    bucket_key: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Attributes:
     """What the client chose for an object, kept with the version and with an upload until it completes.
 
     `headers`: stored system headers by lower-case name (content-type, cache-control, content-disposition,
     content-encoding, content-language, expires, x-amz-website-redirect-location). `metadata`: user metadata, names
-    lower-case without `x-amz-meta-`.
+    lower-case without `x-amz-meta-`. `acl`: text form of an access control list (core/acl), "" = the owner alone.
+    Tags, ACL and lock of a stored version may change (`MetadataStore.version_amend`); the rest never does.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     storage_class: str = "STANDARD"
     tags: Mapping[str, str] = field(default_factory=dict)
+    acl: str = ""
+    lock: Lock = NO_LOCK
+    encryption: Encryption | None = None
 
 
 class Version(NamedTuple):
-    """One object version as it is read.
+    """One object version, or delete marker, as it is read.
 
-    `etag` is unquoted: 32 hex digits, or `<hex>-<N>` for multipart. `ref_id` names its content; when `part_count` > 0
+    `size`: bytes of plaintext. `owner`: canonical id of the object's owner. `etag` is unquoted: 32 hex digits, or `<hex>-<N>` for multipart. `ref_id` names its content; when `part_count` > 0
     it is the upload's id instead and the bytes are those of its parts (`MetadataStore.parts_scan`) in order.
     `seq` grows with the order of commits on one key, as long as the key has a version.
     """
@@ -130,7 +185,9 @@ class Version(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A multipart upload in progress. `checksum_algorithm` / `checksum_kind` as asked at creation ("" = none)."""
+    """A multipart upload in progress. `checksum_algorithm` / `checksum_kind` as asked at creation ("" = none).
+
+    `owner`: of the object to be. `initiator`: canonical id and ARN of who began it, "" when it is the owner."""
 
     upload_id: RefId
     bucket_id: BucketId
@@ -140,6 +197,7 @@ class Upload:
     attributes: Attributes = field(default_factory=Attributes)
     checksum_algorithm: str = ""
     checksum_kind: str = ""
+    initiator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +212,14 @@ class Part:
     modified_ms: int
     checksum: Checksum | None = None
     start: int = 0
+
+
+class Task(NamedTuple):
+    """One entry of a durable queue: at least once, after `due_ms`. `body` is its queue's own."""
+
+    task_id: bytes
+    due_ms: int
+    body: bytes
 
 
 class FileSpan(NamedTuple):

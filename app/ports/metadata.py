@@ -1,4 +1,4 @@
-"""The promise of a metadata store: namespace, versions, contents, uploads, chunk references, leases.
+"""The promise of a metadata store: namespace, versions, contents, uploads, chunk references, queues, leases.
 
 Knows which steps are one transaction and what is durable when. Must not know SQL, processes or files.
 
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from app.core.types import (
+    Attributes,
     BlobId,
     Bucket,
     BucketId,
@@ -24,16 +25,30 @@ from app.core.types import (
     ContentPage,
     Part,
     RefId,
+    Task,
     Upload,
     Version,
+    VersionPlace,
 )
 
 Check = Callable[[Version | None], None]
-"""Decides, inside the transaction, on the key's current version (None = no object). Pure; raises to refuse."""
+"""Decides, inside the transaction, on a version (None = there is none). Pure; raises to refuse."""
+Announce = Callable[[Version], Sequence[Task]]
+"""Tasks to queue in the same transaction, of the version it made or removed. Pure."""
+Amend = Callable[[Version], Attributes]
+"""The attributes a stored version has from now on: tags, ACL or lock changed. Pure; raises to refuse."""
+EVENTS = "events"  # the queue `Announce` fills
 
 
 class Commit(NamedTuple):
     """Make `version` the key's current version.
+
+    `version.version_id` is a fresh id. The bucket's versioning, as the transaction sees it, decides: Enabled keeps the
+    id and stacks the version on the others; Off and Suspended make it the null version, which replaces (and releases)
+    an earlier null version wherever that lies in the stack. `check` sees the key's current version (None also when that
+    is a delete marker). `replaced_check` sees the null version about to be replaced, if any: object lock.
+    `announce`: see Announce. `moved_from`: (key, check) of an object of the same bucket whose current version is
+    deleted in the same transaction, as `delete_current` would, a marker with `version`'s id and time included.
 
     `content`: what the attempt wrote; None when the version is made of an upload's parts (`complete_upload`).
     `uploaded`: chunk ids of `content` whose blob this attempt wrote itself and has not published yet, durable already.
@@ -48,6 +63,9 @@ class Commit(NamedTuple):
     check: Check | None = None
     uploaded: frozenset[ChunkId] = frozenset()
     pinned: bool = False
+    replaced_check: Check | None = None
+    announce: Announce | None = None
+    moved_from: tuple[bytes, Check | None] | None = None
 
 
 class PartCommit(NamedTuple):
@@ -69,6 +87,34 @@ class Completion(NamedTuple):
     version: Version
     parts: Sequence[Part]
     check: Check | None = None
+    replaced_check: Check | None = None
+    announce: Announce | None = None
+
+
+class Appending(NamedTuple):
+    """Grow the key's current version in place (bucket without versioning) by one content.
+
+    `part`: the new bytes (etag, size, checksum); number, upload id and start are set by the store. A version that is
+    one content becomes one of parts, its content being the first. `grow` gives the version as it is from now on (size,
+    etag, checksum, modified_ms; the store sets ref_id and part_count) from the one there is; it raises to refuse (wrong
+    offset, lock). Readers of the version as it was go on undisturbed: bytes are only added. Other fields as in Commit.
+    """
+
+    bucket_id: BucketId
+    key: bytes
+    part: Part
+    content: Content
+    grow: Callable[[Version | None], Version]
+    uploaded: frozenset[ChunkId] = frozenset()
+    pinned: bool = False
+    announce: Announce | None = None
+
+
+class Deletion(NamedTuple):
+    """What a delete without a version did: `removed` is gone for good, `marker` was put on top."""
+
+    removed: Version | None = None
+    marker: Version | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +157,22 @@ class MetadataStore(Protocol):
     def bucket_get(self, name: str) -> Bucket:
         """Missing when there is none."""
 
+    def bucket_amend(self, bucket_id: BucketId, amend: Callable[[Bucket], Bucket]) -> Bucket:
+        """Read, change and write a bucket in one transaction: its versioning, object lock (never off again) and configs;
+        the rest stays. Missing when the bucket is gone; whatever `amend` (pure) raises."""
+
+    def configs_scan(self, bucket_id: BucketId, kind: str, after: str, limit: int) -> list[tuple[str, bytes]]:
+        """Named configurations of one kind (analytics, metrics, inventory, intelligent-tiering) by name > `after`."""
+
+    def config_get(self, bucket_id: BucketId, kind: str, name: str) -> bytes:
+        """One named configuration. Missing when there is none."""
+
+    def config_put(self, bucket_id: BucketId, kind: str, name: str, document: bytes, limit: int) -> None:
+        """Conflict when the bucket has `limit` others of the kind already; Missing when the bucket is gone."""
+
+    def config_delete(self, bucket_id: BucketId, kind: str, name: str) -> None:
+        """Missing when there is none."""
+
     def bucket_delete(self, bucket_id: BucketId) -> None:
         """Conflict when any version or upload is left; Missing when there is no such bucket."""
 
@@ -130,6 +192,30 @@ class MetadataStore(Protocol):
         """Current versions by key in binary order: key >= (or >) `start`, key < `stop` (None = to the end).
         `attributes` of the rows may be left empty but for storage_class."""
 
+    def version(self, bucket_id: BucketId, key: bytes, place: VersionPlace) -> Version:
+        """One version or delete marker; NULL_PLACE finds the null version. Missing when there is none."""
+
+    def version_with_content(
+        self, bucket_id: BucketId, key: bytes, place: VersionPlace
+    ) -> tuple[Version, ContentPage | None]:
+        """As `version`, with page 0 of its content (None: made of parts, or a delete marker)."""
+
+    def newest(self, bucket_id: BucketId, key: bytes) -> Version:
+        """The top of the key's stack, a delete marker included. Missing when the key has no version at all."""
+
+    def versions_scan(
+        self, bucket_id: BucketId, start: bytes, after_seq: int | None, stop: bytes | None, limit: int
+    ) -> list[Version]:
+        """Versions and delete markers by (key, newest first), attributes included: those of key `start` with
+        seq < `after_seq` (None = all of it; 0 = none of it), then those of keys > `start`; keys < `stop`."""
+
+    def version_amend(self, bucket_id: BucketId, key: bytes, place: VersionPlace | None, amend: Amend) -> Version:
+        """Change a version's tags, ACL or lock in one transaction (`place` None = the current one); returns it as it is
+        now. Missing when there is none (`amend` is not asked); whatever `amend` raises. A delete marker is Missing."""
+
+    def append(self, appending: Appending) -> Version:
+        """See Appending. Conflict in a bucket with versioning, or when fenced; Missing when the bucket is gone."""
+
     def content_page(self, ref_id: RefId, page: int) -> ContentPage:
         """Missing when the content or page is not there (an overwrite released it: read the version again)."""
 
@@ -138,9 +224,32 @@ class MetadataStore(Protocol):
         and the replaced content is released (queued) in the same transaction. Missing when the bucket is gone;
         Conflict when fenced (see Commit); whatever `check` raises."""
 
-    def delete_current(self, bucket_id: BucketId, key: bytes, check: Check | None = None) -> Version | None:
-        """Remove the key's current version (bucket without versioning) and release its content. None when there was
-        nothing. Missing when the bucket is gone; whatever `check` raises."""
+    def delete_current(
+        self,
+        bucket_id: BucketId,
+        key: bytes,
+        marker: Version,
+        check: Check | None = None,
+        replaced_check: Check | None = None,
+        announce: Announce | None = None,
+    ) -> Deletion:
+        """Delete without naming a version, by the bucket's versioning as the transaction sees it. Off: the current
+        version is removed and its content released. Enabled: `marker` (fresh version_id, delete_marker) goes on top, also
+        where the key has no version. Suspended: the null version is removed, and `marker` goes on top as the null one.
+        `check` sees the current version, `replaced_check` what is about to be removed for good. Missing when the bucket
+        is gone."""
+
+    def delete_version(
+        self,
+        bucket_id: BucketId,
+        key: bytes,
+        place: VersionPlace,
+        check: Check | None = None,
+        announce: Announce | None = None,
+    ) -> Version | None:
+        """Remove one version or marker for good and release its content; the next newest, unless it is a marker, becomes
+        current. None when there is none. `check` sees the version (or None). Missing when the bucket is gone.
+        Bounded work however deep the stack is."""
 
     # --- multipart uploads
     def upload_create(self, upload: Upload) -> None:
@@ -220,6 +329,26 @@ class MetadataStore(Protocol):
 
     def chunks_walk(self, after: ChunkId, limit: int) -> list[ReferencedBlob]:
         """Every live chunk row by chunk id, ids > `after`."""
+
+    # --- durable queues and notes of the background work
+    def tasks_put(self, queue: str, tasks: Sequence[Task]) -> None:
+        """Queue; a task of an id that waits already replaces it (so: retry later)."""
+
+    def tasks_due(self, queue: str, now_ms: int, limit: int) -> list[Task]:
+        """Longest waiting first; they stay queued until `tasks_done`."""
+
+    def tasks_done(self, queue: str, task_ids: Sequence[bytes]) -> None: ...
+
+    def tasks_count(self, queue: str) -> int: ...
+
+    def note_get(self, name: str) -> bytes:
+        """What a sweep remembers of itself between runs (cursor, status). Missing."""
+
+    def note_put(self, name: str, document: bytes | None) -> None:
+        """None forgets it."""
+
+    def notes_scan(self, prefix: str, after: str, limit: int) -> list[tuple[str, bytes]]:
+        """By name, names > `after` that start with `prefix`."""
 
     # --- leases: one sweeper at a time
     def lease_take(self, name: str, holder: str, now_ms: int, ttl_ms: int) -> bool:

@@ -3,11 +3,13 @@
 Knows no wire and no store. Time and randomness come in through `Sources`, made by the builders in roles/.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple
+
+from app.core.policy.principal import ANONYMOUS, SERVICE, Principal, account_root
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +21,47 @@ class Sources:
 
 
 class Caller(NamedTuple):
-    """An authenticated principal. `root` may act on every bucket."""
+    """Whom the system believes to be calling. `canonical_id`: of the account, "" for nobody (anonymous).
+
+    `root` may act on every bucket (the operator's account). `principal`: as policies see the caller; None stands for
+    the account's root (`identity` gives it).
+    """
 
     account_id: str
     canonical_id: str
     display_name: str
     access_key_id: str
     root: bool = False
+    principal: Principal | None = None
+
+    @property
+    def identity(self) -> Principal:
+        """The principal."""
+        return self.principal or account_root(self.account_id)
+
+
+NOBODY = Caller("", "", "", "", principal=ANONYMOUS)
+SYSTEM = Caller("", "", "", "", root=True, principal=SERVICE)
+
+
+class Facts(NamedTuple):
+    """What a policy's conditions may ask of the request, besides who calls. Defaults: a call without a wire.
+
+    `headers`: lower-case names (a form's fields stand for headers). `parameters`: of the query, decoded. `remote`: the
+    peer's address. `auth_type`: REST-HEADER, REST-QUERY-STRING, POST or "". `signature_version`: AWS4-HMAC-SHA256, AWS
+    or "". `signature_age_ms`: of a presigned request, else None.
+    """
+
+    headers: Mapping[str, str] = {}
+    parameters: Mapping[str, str] = {}
+    remote: str = ""
+    secure: bool = False
+    auth_type: str = ""
+    signature_version: str = ""
+    signature_age_ms: int | None = None
+
+
+NO_FACTS = Facts()
 
 
 class Stages:
@@ -55,3 +91,4 @@ class Call(NamedTuple):
     request_id: str
     now_ms: int
     stages: Stages
+    facts: Facts = NO_FACTS

@@ -1,7 +1,7 @@
 """Every operation of S3's service model: which method and marker of the query asks for it, and whether it works here.
 
 Knows names only. A marker is the query parameter that turns a plain request into another operation; an operation is
-either in `WORKS` or refused as NotImplemented, and nothing falls through to a plain handler.
+either in `WORKS` or in `REFUSED` (NotImplemented), and nothing falls through to a plain handler.
 Source: botocore's service model of s3, 2006-03-01 (tests/unit/test_s3_operation.py compares).
 """
 
@@ -108,38 +108,54 @@ OBJECT_LEVEL_OF_COPY: Final[Mapping[str, str]] = {"PutObject": "CopyObject", "Up
 """What a request becomes when it bears `x-amz-copy-source`."""
 
 TAKES_VERSION: Final = frozenset(
-    {"GetObject", "HeadObject", "DeleteObject", "GetObjectAttributes", "GetObjectAcl"},
-)
-
-WORKS: Final = frozenset(
     {
-        "AbortMultipartUpload",
-        "CompleteMultipartUpload",
-        "CopyObject",
-        "CreateBucket",
-        "CreateMultipartUpload",
-        "DeleteBucket",
         "DeleteObject",
-        "DeleteObjects",
-        "GetBucketAcl",
-        "GetBucketLocation",
-        "GetBucketVersioning",
+        "DeleteObjectTagging",
         "GetObject",
         "GetObjectAcl",
         "GetObjectAttributes",
-        "HeadBucket",
+        "GetObjectLegalHold",
+        "GetObjectRetention",
+        "GetObjectTagging",
         "HeadObject",
-        "ListBuckets",
-        "ListMultipartUploads",
-        "ListObjects",
-        "ListObjectsV2",
-        "ListObjectVersions",
-        "ListParts",
-        "PutObject",
-        "UploadPart",
-        "UploadPartCopy",
+        "PutObjectAcl",
+        "PutObjectLegalHold",
+        "PutObjectRetention",
+        "PutObjectTagging",
     }
 )
+
+REFUSED: Final = frozenset(
+    {
+        "CallIdentityService",
+        "CreateBucketMetadataConfiguration",
+        "CreateBucketMetadataTableConfiguration",
+        "CreateSession",
+        "DeleteBucketMetadataConfiguration",
+        "DeleteBucketMetadataTableConfiguration",
+        "DeleteObjectAnnotation",
+        "GetBucketMetadataConfiguration",
+        "GetBucketMetadataTableConfiguration",
+        "GetObjectAnnotation",
+        "GetObjectTorrent",
+        "PutObjectAnnotation",
+        "RestoreObject",
+        "SelectObjectContent",
+        "UpdateBucketMetadataAnnotationTableConfiguration",
+        "UpdateBucketMetadataInventoryTableConfiguration",
+        "UpdateBucketMetadataJournalTableConfiguration",
+        "UpdateObjectEncryption",
+    }
+)
+"""Operations answered with NotImplemented."""
+
+
+def _named() -> frozenset[str]:
+    tables = [*BUCKET_MARKERS.values(), *OBJECT_MARKERS.values(), SERVICE_PLAIN, BUCKET_PLAIN, OBJECT_PLAIN]
+    return frozenset(name for table in tables for name in table.values()) | set(OBJECT_LEVEL_OF_COPY.values())
+
+
+WORKS: Final = (_named() | {"ListObjectsV2"}) - REFUSED
 
 PARAMETERS: Final = frozenset(
     {
