@@ -3,7 +3,7 @@
 Knows algorithms and their digests. Must not know headers (app/core/integrity), storage or threads.
 
 Every hasher frees the GIL while it digests a big buffer (two threads over 8 MiB buffers took 0.9-1.1 of the time of
-one, for all seven and for xxh3): hashing in native threads runs in parallel. CRC32 is zlib's, which was faster than
+one, for every one of them): hashing in native threads runs in parallel. CRC32 is zlib's, which was faster than
 awscrt's (3.9 against 2.8 GB/s); CRC32C and CRC64NVME are awscrt's (above 15 GB/s).
 """
 
@@ -27,11 +27,26 @@ DIGEST_BYTES: Final[Mapping[str, int]] = {
     "CRC32": 4,
     "CRC32C": 4,
     "CRC64NVME": 8,
+    "SHA512": 64,
+    "XXHASH64": 8,
+    "XXHASH3": 8,
+    "XXHASH128": 16,
     "BLAKE3": 32,
 }
 """Length in bytes of each algorithm's digest; its keys are the names `hasher` takes."""
 
-CLIENT_ALGORITHMS: Final = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
+CLIENT_ALGORITHMS: Final = (
+    "CRC32",
+    "CRC32C",
+    "CRC64NVME",
+    "SHA1",
+    "SHA256",
+    "SHA512",
+    "MD5",
+    "XXHASH64",
+    "XXHASH3",
+    "XXHASH128",
+)
 """Those a client may ask for by `x-amz-checksum-*`."""
 
 BLOCK_CHECKSUM_BYTES: Final = 8
@@ -45,7 +60,7 @@ class Hasher(Protocol):
         ...
 
     def digest(self) -> bytes:
-        """The digest of everything so far, big endian for CRCs. More may be added after it."""
+        """The digest of everything so far, big endian for CRCs and XXHASH. More may be added after it."""
         ...
 
 
@@ -75,6 +90,10 @@ _NEW: Final[Mapping[str, Callable[[], Hasher]]] = {
     "CRC32": lambda: _Crc(zlib.crc32, 4),
     "CRC32C": lambda: _Crc(crt.crc32c, 4),
     "CRC64NVME": lambda: _Crc(crt.crc64nvme, 8),
+    "SHA512": lambda: hashlib.sha512(usedforsecurity=False),
+    "XXHASH64": xxhash.xxh64,
+    "XXHASH3": xxhash.xxh3_64,
+    "XXHASH128": xxhash.xxh3_128,
     "BLAKE3": blake3.blake3,
 }
 

@@ -29,15 +29,20 @@ _KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "CRC64NVME": ("FULL_OBJECT",),
     "SHA1": ("COMPOSITE",),
     "SHA256": ("COMPOSITE",),
+    "SHA512": ("COMPOSITE",),
+    "MD5": ("COMPOSITE",),
+    "XXHASH64": ("COMPOSITE",),
+    "XXHASH3": ("COMPOSITE",),
+    "XXHASH128": ("COMPOSITE",),
 }
-"""The kinds each algorithm allows for a multipart object, its default first."""
+"""The kinds each algorithm allows for a multipart object, its default first: only CRCs of parts can be combined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Integrity:
     """What one request declared about its body. `None` and "" mean: nothing declared.
 
-    `content_md5`, `payload_sha256`: raw digests. `algorithm`: CRC32, CRC32C, CRC64NVME, SHA1 or SHA256; its digest is
+    `content_md5`, `payload_sha256`: raw digests. `algorithm`: one of `checksums.CLIENT_ALGORITHMS`; its digest is
     `value`, or comes in the trailer when `in_trailer`.
     """
 

@@ -20,6 +20,8 @@ KNOWN = {
     "MD5": hashlib.md5(b"123456789").hexdigest(),
     "SHA1": hashlib.sha1(b"123456789").hexdigest(),
     "SHA256": hashlib.sha256(b"123456789").hexdigest(),
+    "SHA512": hashlib.sha512(b"123456789").hexdigest(),
+    "XXHASH64": "8cb841db40e6ae83",
 }
 
 
@@ -28,8 +30,18 @@ def test_each_algorithm_gives_its_published_check_value(algorithm: str) -> None:
     assert checksums.digest(algorithm, b"123456789").hex() == KNOWN[algorithm]
 
 
-def test_blake3_of_nothing_is_its_published_value() -> None:
-    assert checksums.digest("BLAKE3", b"").hex().startswith("af1349b9f5f9a1a6a0404dea36dcc949")
+# Digests of no bytes as the specifications of BLAKE3 and of xxHash publish them.
+NOTHING = {
+    "BLAKE3": "af1349b9f5f9a1a6a0404dea36dcc949",
+    "XXHASH64": "ef46db3751d8e999",
+    "XXHASH3": "2d06800538d394c2",
+    "XXHASH128": "99aa06d3014798d86001c324468d497f",
+}
+
+
+@pytest.mark.parametrize("algorithm", NOTHING)
+def test_nothing_digests_to_its_published_value(algorithm: str) -> None:
+    assert checksums.digest(algorithm, b"").hex().startswith(NOTHING[algorithm])
 
 
 @pytest.mark.parametrize("algorithm", checksums.DIGEST_BYTES)
@@ -76,7 +88,7 @@ def test_combination_of_huge_parts_does_not_depend_on_how_they_are_grouped(algor
     )
 
 
-@pytest.mark.parametrize("algorithm", ["SHA1", "SHA256", "MD5"])
+@pytest.mark.parametrize("algorithm", ["SHA1", "SHA256", "SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128"])
 def test_digests_that_are_no_crc_cannot_be_combined(algorithm: str) -> None:
     with pytest.raises(KeyError):
         checksums.combine(algorithm, [])

@@ -114,9 +114,9 @@ def test_an_algorithm_other_than_the_value_s_is_refused() -> None:
 @pytest.mark.parametrize(
     "headers",
     [
-        {"x-amz-checksum-md5": MD5},
-        {"x-amz-checksum-sha512": "AAAA"},
-        {"x-amz-trailer": "x-amz-checksum-xxhash64"},
+        {"x-amz-checksum-blake3": MD5},
+        {"x-amz-checksum-sha384": "AAAA"},
+        {"x-amz-trailer": "x-amz-checksum-xxhash32"},
         {"x-amz-sdk-checksum-algorithm": "CRC16"},
     ],
 )

@@ -14,17 +14,12 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
 from app.core import limits
+from app.core.checksums import CLIENT_ALGORITHMS
 from app.core.errors import S3Error
 from app.core.s3.multipart import RequestedPart
 from app.core.s3.xml import NAMESPACE
 
-_CHECKSUM_TAGS: Final = {
-    "ChecksumCRC32": "CRC32",
-    "ChecksumCRC32C": "CRC32C",
-    "ChecksumCRC64NVME": "CRC64NVME",
-    "ChecksumSHA1": "SHA1",
-    "ChecksumSHA256": "SHA256",
-}
+_CHECKSUM_TAGS: Final = {f"Checksum{algorithm}": algorithm for algorithm in CLIENT_ALGORITHMS}
 
 
 @dataclass(frozen=True, slots=True)
