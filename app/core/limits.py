@@ -35,6 +35,8 @@ XML_DEPTH_MAX: Final = 16
 XML_DELETE_ELEMENTS_MAX: Final = 10_000  # 1,000 objects of at most six elements; 100,000 take 0.2 s to parse
 XML_COMPLETE_ELEMENTS_MAX: Final = 150_000  # 10,000 parts of three to eight elements, some sent twice
 XML_ELEMENTS_MAX: Final = 1_000  # every other document
+ACL_GRANTS_MAX: Final = 100  # grants of one access control list (S3's own bound)
+DOCUMENTS_PARSED_MAX: Final = 4_096  # stored texts of one kind a process keeps parsed: lists, settings, policies
 HELD_BODY_BYTES_MAX: Final = 256 * KIB  # an object sent without a length is held whole; S3 wants a length for more
 
 # --- the wire (app/runtime/http1)

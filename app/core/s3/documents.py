@@ -62,28 +62,29 @@ class _BoundedBuilder(TreeBuilder):
         return super().end(tag)
 
 
-def _parse(document: bytes, root: str, elements_max: int) -> Element:
+def read(document: bytes, root: str, elements_max: int = limits.XML_ELEMENTS_MAX) -> Element:
+    """The root element of a hostile document, which must be `root`. Raises MalformedXML."""
     parser = DefusedXMLParser(target=_BoundedBuilder(elements_max), forbid_dtd=True)
     try:
         parser.feed(document)
         element: Element = parser.close()
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise S3Error("MalformedXML", reason=f"{type(error).__name__}: {error}") from error
-    if _local(element) != root:
+    if local_name(element) != root:
         raise S3Error("MalformedXML", reason=f"the document is no {root}")
     return element
 
 
-def _local(element: Element) -> str:
+def local_name(element: Element) -> str:
     """The tag without S3's namespace; another namespace stays, and so matches nothing."""
     return element.tag.removeprefix("{" + NAMESPACE + "}")
 
 
-def _texts(element: Element, allowed: frozenset[str]) -> dict[str, str]:
+def child_texts(element: Element, allowed: frozenset[str]) -> dict[str, str]:
     """The texts of an element's children by tag; each at most once, none unknown, none nested."""
     texts: dict[str, str] = {}
     for child in element:
-        tag = _local(child)
+        tag = local_name(child)
         if tag not in allowed or tag in texts or len(child):
             raise S3Error("MalformedXML", reason=f"unexpected element {tag[:64]}")
         texts[tag] = child.text or ""
@@ -97,12 +98,12 @@ def delete_document(document: bytes) -> DeleteDocument:
     """Parse a `<Delete>` of at most XML_DELETE_BYTES_MAX bytes. Raises MalformedXML."""
     entries: list[DeleteEntry] = []
     quiet = False
-    for child in _parse(document, "Delete", limits.XML_DELETE_ELEMENTS_MAX):
-        match _local(child):
+    for child in read(document, "Delete", limits.XML_DELETE_ELEMENTS_MAX):
+        match local_name(child):
             case "Object":
                 entries.append(_delete_entry(child))
             case "Quiet":
-                quiet = _flag(child.text)
+                quiet = flag(child.text)
             case other:
                 raise S3Error("MalformedXML", reason=f"unexpected element {other[:64]}")
     if not 1 <= len(entries) <= limits.DELETE_KEYS_MAX:
@@ -111,14 +112,15 @@ def delete_document(document: bytes) -> DeleteDocument:
 
 
 def _delete_entry(element: Element) -> DeleteEntry:
-    texts = _texts(element, _DELETE_TAGS)
+    texts = child_texts(element, _DELETE_TAGS)
     key = texts.get("Key", "").encode()
     if not key:
         raise S3Error("MalformedXML", reason="an object without a key")
     return DeleteEntry(key, texts.get("VersionId"), texts.get("ETag"), texts.get("LastModifiedTime"), texts.get("Size"))
 
 
-def _flag(text: str | None) -> bool:
+def flag(text: str | None) -> bool:
+    """A boolean; nothing is false. Raises MalformedXML."""
     value = (text or "").strip().lower()
     if value not in ("true", "false", "1", "0", ""):
         raise S3Error("MalformedXML", reason="not a boolean")
@@ -134,7 +136,7 @@ def complete_document(document: bytes) -> list[RequestedPart]:
     A part named twice in a row is meant as it was named last: clients that sent a part again list both answers.
     """
     parts: list[RequestedPart] = []
-    root = _parse(document, "CompleteMultipartUpload", limits.XML_COMPLETE_ELEMENTS_MAX)
+    root = read(document, "CompleteMultipartUpload", limits.XML_COMPLETE_ELEMENTS_MAX)
     for part in _requested_parts(root):
         if parts and parts[-1].number == part.number:
             parts.pop()
@@ -144,9 +146,9 @@ def complete_document(document: bytes) -> list[RequestedPart]:
 
 def _requested_parts(root: Element) -> Iterator[RequestedPart]:
     for child in root:
-        if _local(child) != "Part":
+        if local_name(child) != "Part":
             raise S3Error("MalformedXML", reason="unexpected element")
-        texts = _texts(child, _PART_TAGS)
+        texts = child_texts(child, _PART_TAGS)
         number, etag = texts.get("PartNumber", "").strip(), texts.get("ETag", "").strip()
         if not (number.isascii() and number.isdigit() and len(number) <= 9) or not etag:
             raise S3Error("MalformedXML", reason="a part without number or ETag")
@@ -162,8 +164,8 @@ def location_constraint(document: bytes) -> str:
     if not document.strip():
         return ""
     location = ""
-    for child in _parse(document, "CreateBucketConfiguration", limits.XML_ELEMENTS_MAX):
-        tag = _local(child)
+    for child in read(document, "CreateBucketConfiguration", limits.XML_ELEMENTS_MAX):
+        tag = local_name(child)
         if tag in ("Location", "Bucket", "Tags"):
             raise S3Error("NotImplemented", f"The element {tag} is not implemented by this server.")
         if tag != "LocationConstraint" or len(child):
