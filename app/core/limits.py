@@ -37,6 +37,7 @@ XML_COMPLETE_ELEMENTS_MAX: Final = 150_000  # 10,000 parts of three to eight ele
 XML_ELEMENTS_MAX: Final = 1_000  # every other document
 ACL_GRANTS_MAX: Final = 100  # grants of one access control list (S3's own bound)
 DOCUMENTS_PARSED_MAX: Final = 4_096  # stored texts of one kind a process keeps parsed: lists, settings, policies
+CONFIGS_PARSED_MAX: Final = 512  # parsed bucket configurations kept per kind by one process
 HELD_BODY_BYTES_MAX: Final = 256 * KIB  # an object sent without a length is held whole; S3 wants a length for more
 
 # --- the wire (app/runtime/http1)
@@ -115,6 +116,25 @@ BLOB_GRACE_SECONDS: Final = 300  # between losing the last reference and removal
 # --- processes and the control plane
 WORKERS_MAX: Final = 64  # S3 worker processes of one machine
 ACCOUNTS_MAX: Final = 10_000  # the whole control state is rewritten by each change of it
+ACCESS_KEYS_MAX: Final = 2  # of one user or account root; IAM quotas
+USERS_MAX: Final = 5_000  # of one account; IAM quotas, as all that follow here
+GROUPS_MAX: Final = 300
+ROLES_MAX: Final = 1_000
+POLICIES_MAX: Final = 1_500  # managed policies of one account
+GROUPS_OF_USER_MAX: Final = 10
+ATTACHED_POLICIES_MAX: Final = 10  # managed policies attached to one user, group or role
+POLICY_VERSIONS_MAX: Final = 5  # of one managed policy
+MANAGED_POLICY_CHARS_MAX: Final = 6_144  # without blanks, as all policy sizes
+TRUST_POLICY_CHARS_MAX: Final = 2_048
+USER_INLINE_CHARS_MAX: Final = 2_048  # all inline policies of one user together
+GROUP_INLINE_CHARS_MAX: Final = 5_120
+ROLE_INLINE_CHARS_MAX: Final = 10_240
+ENTITY_TAGS_MAX: Final = 50  # of one user or role
+ROLE_SESSION_SECONDS: Final = 3_600  # longest session of a role that asks for nothing else
+ROLE_SESSION_SECONDS_MAX: Final = 43_200
+KMS_KEYS_MAX: Final = 1_000  # of the keyring
+KMS_VERSIONS_MAX: Final = 100  # materials of one key, one a rotation
+CALLERS_KEPT_MAX: Final = 1_024  # callers whose policies a process keeps gathered
 ADMIN_BODY_BYTES_MAX: Final = 64 * KIB  # one request to the admin face
 SECRETS_OPEN_MAX: Final = 4_096  # unsealed secrets kept in the memory of one process
 CLUSTER_POLL_SECONDS: Final = 0.25  # how often a follower looks for a change of the control state

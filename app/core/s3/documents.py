@@ -1,4 +1,5 @@
 """Documents read: Delete, CompleteMultipartUpload, CreateBucketConfiguration; hostile until parsed.
+Bucket configurations are read by core/s3/configs/grammar, on the same bounded parser.
 
 Knows their elements and bounds. Must not know what is done with them. No DTD, no entities, bounded depth; the caller
 bounds the bytes (app/core/limits). Every violation is MalformedXML.

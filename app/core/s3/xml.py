@@ -14,6 +14,7 @@ from urllib.parse import quote_from_bytes
 from app.core.errors import S3Error
 
 NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
+_XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
 DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 _SPECIAL: Final = re.compile('[&<>"\x00-\x08\x0b-\x1f\ufffe\uffff]')
@@ -68,6 +69,10 @@ class Writer:
     def open(self, tag: str) -> None:
         """Begin an element."""
         self._parts.append(f"<{tag}>")
+
+    def open_typed(self, tag: str, kind: str) -> None:
+        """Begin an element that says by `xsi:type` what it holds."""
+        self._parts.append(f'<{tag} xmlns:xsi="{_XSI}" xsi:type="{escape(kind)}">')
 
     def close(self, tag: str) -> None:
         """End the element begun last."""

@@ -1,0 +1,1 @@
+"""Bucket configurations: one module per kind, all written in the words of `grammar`."""
