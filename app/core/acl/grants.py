@@ -75,13 +75,11 @@ class Grantee(NamedTuple):
 def permits(grants: Iterable[Grant], permission: str, who: Grantee) -> bool:
     """Whether any of `grants` gives `who` the permission."""
     for grantee, granted in grants:
-        if granted == permission or granted == FULL_CONTROL:
+        if granted in (permission, FULL_CONTROL):
             if grantee == ALL_USERS:
                 if who.public:
                     return True
-            elif who.canonical_id and (
-                grantee == who.canonical_id or (grantee == AUTHENTICATED_USERS and who.public)
-            ):
+            elif who.canonical_id and (grantee == who.canonical_id or (grantee == AUTHENTICATED_USERS and who.public)):
                 return True
     return False
 
