@@ -65,12 +65,14 @@ NO_FACTS = Facts()
 
 
 class Stages:
-    """Seconds spent by named stage of one request, for the log line and the metrics."""
+    """Seconds spent by named stage of one request, for the log line and the metrics; and what the answer must say:
+    `charged`, that the requester pays for it."""
 
-    __slots__ = ("seconds",)
+    __slots__ = ("charged", "seconds")
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self.charged = False
 
     def add(self, name: str, seconds: float) -> None:
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
