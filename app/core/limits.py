@@ -24,6 +24,16 @@ BUCKETS_PER_ACCOUNT_MAX: Final = 10_000
 BUCKET_NAME_BYTES_MIN: Final = 3
 BUCKET_NAME_BYTES_MAX: Final = 63
 USER_METADATA_BYTES_MAX: Final = 2 * KIB  # names and values together, prefix x-amz-meta- not counted
+OBJECT_TAGS_MAX: Final = 10  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
+BUCKET_TAGS_MAX: Final = 50
+TAG_KEY_CHARS_MAX: Final = 128
+TAG_VALUE_CHARS_MAX: Final = 256
+CORS_RULES_MAX: Final = 100  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html
+ROUTING_RULES_MAX: Final = 50  # of one website configuration
+NAMED_CONFIGS_MAX: Final = 1_000  # of one kind (analytics, metrics, inventory, intelligent tiering) and bucket
+NAMED_CONFIGS_PAGE: Final = 100  # of one list answer
+REPLICATION_RULES_MAX: Final = 1_000
+POST_POLICY_BYTES_MAX: Final = 20 * KIB  # of a form's policy, and of all its fields before the file
 PRESIGN_SECONDS_MAX: Final = 604_800
 CLOCK_SKEW_SECONDS_MAX: Final = 900
 
@@ -73,6 +83,8 @@ BUFFER_IDLE_BYTES_MAX: Final = 16 * MIB  # of them kept mapped while unused: two
 BUFFER_WAIT_SECONDS_MAX: Final = 20  # waiting for the budget before SlowDown
 OFFLOAD_THREADS: Final = 8  # native threads of a worker for hashing and disk
 OFFLOAD_BYTES_MIN: Final = 16 * KIB  # smaller buffers are hashed inline
+SEALED_CHUNK_FRAMES: Final = 112  # 7 MiB of plaintext a chunk: two chunks and what is being sealed fit two buffers
+SEALED_SLICE_FRAMES: Final = 14  # frames sealed in one go: 0.2 ms in which nothing else runs
 MANIFEST_PAGE_ENTRIES: Final = 1024  # chunks of one content page (8 GiB of object)
 DISK_RESERVE_BYTES: Final = 256 * MIB  # below this much free space new bytes are refused
 SEGMENT_STEP_BYTES: Final = 32 * MIB  # by which an open segment's space is reserved ahead
@@ -113,6 +125,10 @@ FINDINGS_MAX: Final = 10_000  # findings of one consistency check kept in memory
 READ_BOARD_LAG_MS: Final = 3_000  # how late a read under way may show on the board; published every second
 BLOB_GRACE_SECONDS: Final = 300  # between losing the last reference and removal from disk
 
+# --- encryption (app/core/s3/encryption)
+ENCRYPTION_CONTEXT_BYTES_MAX: Final = 8 * KIB  # JSON of an encryption context; KMS's own bound
+KMS_KEY_NAME_CHARS_MAX: Final = 2_048  # id, alias or ARN of a key; KMS's own bound
+
 # --- processes and the control plane
 WORKERS_MAX: Final = 64  # S3 worker processes of one machine
 ACCOUNTS_MAX: Final = 10_000  # the whole control state is rewritten by each change of it
@@ -149,3 +165,17 @@ READY_CACHE_SECONDS: Final = 1.0  # strangers may ask /ready as often as they li
 PROBE_SECONDS_MAX: Final = 2.0
 METRICS_FLUSH_SECONDS: Final = 0.5
 READ_BOARD_SECONDS: Final = 1.0  # between two publications of a process' oldest read
+
+# --- configurations that act in the background (lifecycle, notifications, access logs, inventory)
+LIFECYCLE_RULES_MAX: Final = 1_000  # rules of one bucket (S3's own bound)
+LIFECYCLE_BYTES_MAX: Final = 4 * MIB  # 1,000 rules of some thirty elements
+LIFECYCLE_ELEMENTS_MAX: Final = 60_000
+LIFECYCLE_ID_CHARS_MAX: Final = 255
+LIFECYCLE_PREFIX_CHARS_MAX: Final = 1_024
+LIFECYCLE_DAYS_MAX: Final = 2_147_483_647
+NEWER_NONCURRENT_MAX: Final = 100  # NewerNoncurrentVersions (S3's own bound)
+TRANSITION_BYTES_MIN: Final = 128 * KIB  # smaller objects stay in their class unless a rule says a size (S3's default)
+SWEEP_STEP_ROWS: Final = 500  # versions or uploads judged in one step of the lifecycle sweep
+SWEEP_STEPS_MAX: Final = 200  # steps of one turn; the next turn goes on from the cursor
+BUCKETS_PAGE: Final = 200  # buckets looked through at once for those with rules
+NOTIFICATION_RULES_MAX: Final = 100  # of one bucket (S3's own bound)
