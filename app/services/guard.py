@@ -20,7 +20,8 @@ from app.core.errors import Missing, S3Error
 from app.core.types import Bucket, Version
 from app.ports.metadata import MetadataStore
 from app.services.call import Call
-from app.services.verdicts import Directory, Subject, Verdicts
+from app.services.directory import Directory
+from app.services.verdicts import Subject, Verdicts
 
 Judge = Callable[[Version | None], None]
 

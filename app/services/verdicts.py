@@ -5,20 +5,14 @@ owner for reading the object and its list. Must not know stores or the order of 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-s3-evaluates-access-control.html
 """
 
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from app.core.acl import grants as acl
 from app.core.acl.settings import ENFORCED, acl_of, block_of, ownership_of
 from app.core.errors import S3Error
 from app.core.types import Bucket, Version
 from app.services.call import Call
-
-
-class Directory(Protocol):
-    """Who the accounts are."""
-
-    def account_id(self, canonical_id: str) -> str:
-        """The 12-digit id of an account, "" for none."""
+from app.services.directory import Directory
 
 
 class Subject(NamedTuple):
