@@ -31,6 +31,7 @@ TAG_VALUE_CHARS_MAX: Final = 256
 CORS_RULES_MAX: Final = 100  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors.html
 ROUTING_RULES_MAX: Final = 50  # of one website configuration
 NAMED_CONFIGS_MAX: Final = 1_000  # of one kind (analytics, metrics, inventory, intelligent tiering) and bucket
+CONFIG_ID_CHARS_MAX: Final = 64  # the id of one of them
 NAMED_CONFIGS_PAGE: Final = 100  # of one list answer
 REPLICATION_RULES_MAX: Final = 1_000
 POST_POLICY_BYTES_MAX: Final = 20 * KIB  # of a form's policy, and of all its fields before the file
@@ -62,6 +63,7 @@ DRAIN_BYTES_MAX: Final = 1 * MIB  # unread body swallowed to keep a connection a
 DRAIN_SECONDS_MAX: Final = 5
 CHUNK_HEAD_BYTES_MAX: Final = 1 * KIB  # one line of chunked framing (HTTP or aws-chunked), trailers' lines too
 TRAILER_BYTES_MAX: Final = 16 * KIB
+PROXIES_MAX: Final = 16  # addresses of X-Forwarded-For looked at, from the end
 AWS_FRAME_BYTES_MAX: Final = 64 * MIB  # one aws-chunked frame: verified incrementally, never buffered whole
 
 # --- signatures (app/core/auth)

@@ -1,25 +1,28 @@
 """Who calls, and what their signature says of the body.
 
-Knows accounts, signatures and framings. Must not know whose a bucket is (services/buckets does) or wires.
+Knows accounts, users, signatures and framings. Must not know whose a bucket is, what a caller may do (services/guard)
+or wires.
 
 Every request with a signature has it verified before anything else is looked at, whatever its payload is (the rules of
-S3_SURFACE.md). A caller without one is nobody in this release: AccessDenied.
+S3_SURFACE.md). A caller without one is NOBODY; a malformed claim is an error, never nobody.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from app.core import integrity
 from app.core.auth import payload, sigv2, sigv4
+from app.core.auth.canonical import ALGORITHM
 from app.core.auth.stream import AwsChunkedBody
 from app.core.body import Body
 from app.core.checksums import Hasher
-from app.core.cluster import Account
+from app.core.cluster import Account, ClusterState, User, holder_of, principal_of
 from app.core.errors import S3Error
-from app.core.limits import OFFLOAD_BYTES_MIN
+from app.core.limits import CALLERS_KEPT_MAX, OFFLOAD_BYTES_MIN
 from app.ports.cluster import Cluster
 from app.runtime.offload import Offload
-from app.services.call import Caller
+from app.services.call import NOBODY, Caller
 from app.services.objects import Incoming
 
 Unseal = Callable[[str, bytes], str]
@@ -27,14 +30,31 @@ Unseal = Callable[[str, bytes], str]
 
 
 class Identity(NamedTuple):
-    """A caller whose claim was verified; `seed` signs the frames of a streamed body, None in a URL of version 2."""
+    """A caller whose claim was verified; `seed` signs the frames of a streamed body, None but in version 4.
+
+    The rest is what policies ask of the claim, see `Facts` (services/call).
+    """
 
     caller: Caller
     seed: sigv4.Seed | None
+    auth_type: str = ""
+    signature_version: str = ""
+    signature_age_ms: int | None = None
 
     def __repr__(self) -> str:
         """Without the seed, which holds a signing key."""
         return f"Identity({self.caller!r})"
+
+
+ANONYMOUS = Identity(NOBODY, None)
+
+
+class _Known(NamedTuple):
+    """A caller as of a version of the control state. `sealed`: the secret, None when the key is not active."""
+
+    version: int
+    caller: Caller
+    sealed: bytes | None
 
 
 class Access:
@@ -44,30 +64,42 @@ class Access:
         self._cluster = cluster
         self._unseal = unseal
         self._offload = offload
+        self._known: OrderedDict[str, _Known] = OrderedDict()
 
     def authenticate(self, request: sigv4.SignedRequest, now_ms: int) -> Identity:
-        """Believe the request's claim or raise: AccessDenied (anonymous, expired, unsigned headers),
-        InvalidAccessKeyId, SignatureDoesNotMatch, RequestTimeTooSkewed and what a malformed claim is answered with."""
+        """Believe the request's claim, or raise: AccessDenied (expired, unsigned headers), InvalidAccessKeyId (also
+        for an inactive key), SignatureDoesNotMatch, RequestTimeTooSkewed, InvalidToken and what a malformed claim is
+        answered with. ANONYMOUS for a request without a claim."""
         claim = sigv2.parse(request) or sigv4.parse(request)
         if claim is None:
-            raise S3Error("AccessDenied", reason="anonymous")
-        account = self._cluster.state().by_access_key.get(claim.access_key)
-        secret = None if account is None else self._secret(account, claim.access_key)
-        seed = None
+            return ANONYMOUS
+        known = self._holder(claim.access_key)
+        secret = None if known is None or known.sealed is None else self._unseal(claim.access_key, known.sealed)
         if isinstance(claim, sigv2.Claim):
             sigv2.verify(claim, request, secret, now_ms / 1000)
         else:
             sigv4.verify(claim, request, secret, now_ms / 1000)
-            seed = None if secret is None else sigv4.seed(claim, secret)
-        if account is None:
+        if known is None or secret is None:
             raise S3Error("InvalidAccessKeyId")
-        return Identity(_caller(account, claim.access_key), seed)
+        if isinstance(claim, sigv2.Claim):
+            return Identity(known.caller, None, _auth_type(claim.presigned), "AWS")
+        presigned = claim.expires_s is not None
+        age_ms = now_ms - claim.time_s * 1000 if presigned else None
+        return Identity(known.caller, sigv4.seed(claim, secret), _auth_type(presigned), ALGORITHM, age_ms)
 
-    def _secret(self, account: Account, access_key: str) -> str | None:
-        for key in account.keys:
-            if key.access_key == access_key and key.active:
-                return self._unseal(access_key, key.sealed_secret)
-        return None
+    def _holder(self, access_key: str) -> _Known | None:
+        """The holder of a key in the state of now; None when nobody is."""
+        state = self._cluster.state()
+        known = self._known.get(access_key)
+        if known is None or known.version != state.version:
+            known = _gathered(state, access_key)
+            if known is None:
+                return None
+            self._known[access_key] = known
+            self._known.move_to_end(access_key)
+            while len(self._known) > CALLERS_KEPT_MAX:
+                self._known.popitem(last=False)
+        return known
 
     def incoming(self, identity: Identity, headers: Mapping[str, str], body: Body) -> Incoming:
         """The body as content: aws-chunked framing taken off and verified, with what the client declared about it.
@@ -96,11 +128,28 @@ class Access:
             self._offload.call(hasher.update, view)
 
 
-def _caller(account: Account, access_key: str) -> Caller:
+def _auth_type(presigned: bool) -> str:
+    return "REST-QUERY-STRING" if presigned else "REST-HEADER"
+
+
+def _gathered(state: ClusterState, access_key: str) -> _Known | None:
+    """The caller an access key stands for, with every policy that speaks of them."""
+    found = holder_of(state, access_key)
+    if found is None:
+        return None
+    account, user = found
+    keys = account.keys if user is None else user.keys
+    sealed = next((key.sealed_secret for key in keys if key.access_key == access_key and key.active), None)
+    return _Known(state.version, _caller(account, user, access_key), sealed)
+
+
+def _caller(account: Account, user: User | None, access_key: str) -> Caller:
     return Caller(
         account_id=account.account_id,
         canonical_id=account.canonical_id,
-        display_name=account.display_name or account.name,
+        display_name=account.shown_name,
         access_key_id=access_key,
-        root=account.root,
+        # A user of the operator's account has the permissions its policies give, and no others.
+        root=account.root and user is None,
+        principal=None if user is None else principal_of(account, user),
     )

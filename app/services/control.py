@@ -25,11 +25,6 @@ _RULES: Final = {
     "display_name": (re.compile(r"[^\x00-\x1f\x7f]{1,128}"), "1..128 characters without control characters"),
     "email": (re.compile(r"[^\s@]{1,64}@[^\s@]{1,190}"), "an address"),
 }
-_ERRORS: Final = {
-    "AccountExists": "an account of this name, canonical id or account id exists",
-    "AccessKeyExists": "another account has this access key",
-    "RootAccount": "the root account cannot be deleted",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +93,16 @@ class Control:
         )
         outcome = self._cluster.submit(CreateAccount(self._sources.new_id().hex(), account))
         if outcome.error:
-            raise Conflict(_ERRORS[outcome.error])
+            raise Conflict(outcome.message)
         return CreatedAccount(account, access_key, secret_key)
 
     def delete(self, name: str) -> None:
         """Its keys stop working within a second; its buckets stay. Missing, Conflict (root), Unavailable, Full."""
         outcome = self._cluster.submit(DeleteAccount(self._sources.new_id().hex(), name))
-        if outcome.error == "NoSuchAccount":
+        if outcome.error == "NoSuchEntity":
             raise Missing(f"there is no account {name}")
         if outcome.error:
-            raise Conflict(_ERRORS[outcome.error])
+            raise Conflict(outcome.message)
 
 
 def _check(wanted: NewAccount) -> None:

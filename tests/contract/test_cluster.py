@@ -8,8 +8,19 @@ import pytest
 
 from app.adapters.cluster import snapshot
 from app.adapters.cluster.local import STATE_FILE, Follower, Writer
-from app.core.cluster import AccessKey, Account, ClusterState, CreateAccount, DeleteAccount, Outcome, PutRoot
+from app.core.cluster import (
+    AccessKey,
+    Account,
+    ClusterState,
+    CreateAccount,
+    DeleteAccount,
+    Outcome,
+    PutRoot,
+    holder_of,
+)
 from app.core.errors import Corrupt, Full, Missing, Unavailable
+
+TAKEN = Outcome("EntityAlreadyExists", "an account of this name, canonical id, account id or e-mail address exists")
 
 
 def account(number: int, **changes: object) -> Account:
@@ -41,7 +52,7 @@ def test_an_accepted_command_is_in_the_state_and_its_keys_are_indexed(writer):
     assert writer.submit(CreateAccount("c1", account(1))) == Outcome()
     state = writer.state()
     assert state.version == 1
-    assert state.by_access_key["AKIA0001"] == state.accounts["account-1"] == account(1)
+    assert holder_of(state, "AKIA0001") == (state.accounts["account-1"], None) == (account(1), None)
 
 
 def test_an_acknowledged_command_is_there_after_reopening_with_every_field(writer, tmp_path):
@@ -56,12 +67,12 @@ def test_an_acknowledged_command_is_there_after_reopening_with_every_field(write
 
 def test_a_repeated_command_id_answers_as_the_first_time_also_after_reopening(writer, tmp_path):
     writer.submit(CreateAccount("c1", account(1)))
-    assert writer.submit(CreateAccount("c2", account(1))) == Outcome("AccountExists")
+    assert writer.submit(CreateAccount("c2", account(1))) == TAKEN
     writer.close()
     again = Writer(tmp_path)
     version = again.state().version
     assert again.submit(CreateAccount("c1", account(1))) == Outcome()
-    assert again.submit(CreateAccount("c2", account(5))) == Outcome("AccountExists")
+    assert again.submit(CreateAccount("c2", account(5))) == TAKEN
     assert again.state().version == version
     again.close()
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from app.core.cluster import AccessKey, Account, ClusterState
+from app.core.cluster import AccessKey, Account, assembled
 from app.core.errors import Conflict, Corrupt, Full, Missing, S3Error, Unavailable
 from app.faces.http.app import S3Door
+from app.faces.http.exchange import Surface
 from app.faces.http.wire import InputBody, Response
 from app.runtime.offload import Offload
 from app.services.access import Access
@@ -20,7 +21,7 @@ class OneAccount:
     def state(self):
         keys = (AccessKey(signing.ACCESS_KEY, b""),)
         account = Account("1" * 12, "c" * 64, "root", "", 0, keys, root=True)
-        return ClusterState(accounts={"root": account}, by_access_key={signing.ACCESS_KEY: account})
+        return assembled(1, [account], (), {})
 
 
 @dataclass
@@ -46,7 +47,7 @@ def ask():
         names = ("GetObject", "HeadObject", "PutObject", "ListObjects")
         bugs = seen.bugs
         door = S3Door(
-            dict.fromkeys(names, handler), access, sources, seen.records.append, lambda i, e: bugs.append((i, e))
+            Surface(dict.fromkeys(names, handler)), access, sources, seen.records.append, lambda i, e: bugs.append((i, e))
         )
         headers = signing.signed(method, target).headers if sign else {"host": signing.HOST}
         environ = {

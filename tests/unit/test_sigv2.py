@@ -1,14 +1,16 @@
-"""Presigned requests of Signature Version 2: botocore's own, and what nobody may change in them."""
+"""Signature Version 2: botocore's own requests, and what nobody may change in them."""
 
+from base64 import b64encode
+from hmac import digest
 from urllib.parse import quote, urlsplit
 
 import botocore.auth
 import pytest
-from botocore.auth import HmacV1QueryAuth
+from botocore.auth import HmacV1Auth, HmacV1QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from app.core.auth.sigv2 import Claim, parse, verify
+from app.core.auth.sigv2 import Claim, parse, string_to_sign, verify
 from app.core.auth.sigv4 import SignedRequest
 from app.core.errors import S3Error
 
@@ -155,3 +157,92 @@ def test_other_requests_are_none_of_version_2_s(query: str) -> None:
 def test_a_request_with_an_authorization_header_is_left_to_it() -> None:
     made = presigned("GET", "/bucket/key")
     assert parse(made._replace(headers=dict(made.headers) | {"authorization": "AWS4-HMAC-SHA256 x"})) is None
+
+
+# --- in the Authorization header
+
+DATE = "Fri, 24 May 2013 00:00:00 GMT"
+
+
+def signed(method: str, target: str, headers: dict[str, str] | None = None, auth_path: str = "") -> SignedRequest:
+    """As botocore's signature_version="s3" sends it."""
+    sent = {"Date": DATE} | (headers or {})
+    made = AWSRequest(method, f"http://localhost:8082{target}", headers=sent, auth_path=auth_path or None)
+    # Botocore dates the request itself, by a clock of its own.
+    signer = HmacV1Auth(Credentials(ACCESS_KEY, SECRET))
+    signer._get_date = lambda: DATE  # type: ignore[method-assign]
+    signer.add_auth(made)
+    parts = urlsplit(made.url)
+    names = {name.lower(): value for name, value in made.headers.items()}
+    return SignedRequest(method, parts.path, parts.query, {"host": "localhost:8082"} | names)
+
+
+@pytest.mark.parametrize("key", ["plain", "with space", "a+b", "a%2Fb", "ünïcödé", "a=b&c?d#e"])
+@pytest.mark.parametrize("query", ["", "acl", "uploadId=a.b&partNumber=1", "versionId=null", "tagging"])
+def test_botocore_s_headers_verify(key: str, query: str) -> None:
+    target = f"/bucket/{quote(key, safe='/~')}" + (f"?{query}" if query else "")
+    claim = check(signed("GET", target))
+    assert (claim.access_key, claim.presigned, claim.time_s) == (ACCESS_KEY, False, NOW)
+
+
+def test_a_date_of_amazon_s_stands_for_the_other() -> None:
+    made = signed("PUT", "/bucket/key", {"x-amz-date": DATE, "x-amz-acl": "private"})
+    assert check(made).dated == ""
+    text = string_to_sign(made, check(made), "/bucket/key")
+    assert text == f"PUT\n\n\n\nx-amz-acl:private\nx-amz-date:{DATE}\n/bucket/key"
+    signature = b64encode(digest(SECRET.encode(), text.encode(), "sha1")).decode()
+    by_the_book = dict(made.headers) | {"authorization": f"AWS {ACCESS_KEY}:{signature}", "date": "whatever"}
+    check(made._replace(headers=by_the_book))
+    assert refused(made._replace(headers=made.headers | {"x-amz-acl": "public-read"})).code == "SignatureDoesNotMatch"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"x-amz-meta-a": "b"}, {"content-type": "text/html"}, {"content-md5": "XUFAKrxLKna5cZ2REBfFkg=="}],
+)
+def test_a_header_that_means_something_cannot_be_added(change: dict[str, str]) -> None:
+    made = signed("PUT", "/bucket/key")
+    assert refused(made._replace(headers=dict(made.headers) | change)).code == "SignatureDoesNotMatch"
+
+
+def test_a_host_s_bucket_is_signed_in_the_header_too() -> None:
+    made = signed("GET", "/key", auth_path="/bucket/key")
+    check(made._replace(bucket_of_host="bucket"))
+    assert refused(made._replace(bucket_of_host="other")).code == "SignatureDoesNotMatch"
+
+
+@pytest.mark.parametrize("seconds", [-901, 901])
+def test_a_signature_of_another_time_is_refused(seconds: int) -> None:
+    assert refused(signed("GET", "/bucket/key"), NOW + seconds).code == "RequestTimeTooSkewed"
+    check(signed("GET", "/bucket/key"), NOW + seconds * 899 / 901)
+
+
+@pytest.mark.parametrize("date", ["", "Bad Date", "Tue, 07 Jul 1950 21:53:04 GMT"])
+def test_a_request_needs_a_date(date: str) -> None:
+    made = signed("GET", "/bucket/key")
+    assert refused(made._replace(headers=made.headers | {"date": date})).code == "AccessDenied"
+    assert refused(made._replace(headers=made.headers | {"x-amz-date": date})).code == "AccessDenied"
+
+
+@pytest.mark.parametrize("value", ["AWS HAHAHA", "AWS ", "AWS :c2ln", "AWS AKIA:"])
+def test_a_malformed_header_is_refused(value: str) -> None:
+    made = signed("GET", "/bucket/key")
+    assert refused(made._replace(headers=made.headers | {"authorization": value})).code == "InvalidArgument"
+
+
+@pytest.mark.parametrize("query", ["retention", "encryption", "versionId=null&versionId=null", "x-amz-acl=private"])
+def test_a_parameter_that_is_not_covered_cannot_be_added_to_a_header_s_request(query: str) -> None:
+    assert refused(added(signed("GET", "/bucket/key"), query)).code == "AccessDenied"
+
+
+def test_two_ways_of_signing_at_once_are_refused() -> None:
+    both = added(signed("GET", "/bucket/key"), "AWSAccessKeyId=a&Signature=b&Expires=1")
+    assert refused(both).code == "InvalidArgument"
+
+
+def test_a_session_token_is_refused() -> None:
+    assert refused(signed("GET", "/bucket/key", {"x-amz-security-token": "t"})).code == "InvalidToken"
+
+
+def test_an_unknown_key_is_refused_by_its_name() -> None:
+    assert refused(signed("GET", "/bucket/key"), secret=None).code == "InvalidAccessKeyId"

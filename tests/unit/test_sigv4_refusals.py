@@ -131,7 +131,6 @@ def test_an_access_key_may_hold_slashes() -> None:
     [
         ("", "AccessDenied", 403),
         ("AWS AKIA:c2ln", "InvalidRequest", 400),
-        ("AWS HAHAHA", "InvalidArgument", 400),
         ("AWS4-ECDSA-P256-SHA256 Credential=x", "NotImplemented", 501),
         ("Bearer abc", "InvalidArgument", 400),
         ("AWS4-HMAC-SHA256", "AuthorizationHeaderMalformed", 400),

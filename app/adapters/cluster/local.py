@@ -32,10 +32,11 @@ class Follower:
         """Raises Missing when there is no state yet, Corrupt with a way to recover, Unavailable."""
         self._path = directory / STATE_FILE
         self._run = run
+        self._codec = snapshot.Codec()
         self._seen = snapshot.signature(self._path)
         if self._seen is None:
             raise Missing(f"{self._path}: no control state here")
-        self._state = snapshot.load(self._path)
+        self._state = snapshot.load(self._path, self._codec)
 
     def state(self) -> ClusterState:
         """The state as of the last refresh."""
@@ -50,7 +51,7 @@ class Follower:
         found = snapshot.signature(self._path)
         if found is None or found == self._seen:
             return False
-        state: ClusterState = self._run(snapshot.load, self._path)
+        state: ClusterState = self._run(snapshot.load, self._path, self._codec)
         # The signature was taken before the read: a change in between is seen again at the next refresh.
         self._state, self._seen = state, found
         return True
@@ -67,6 +68,7 @@ class Writer:
         there and are gone are a loss and no fresh start. Unavailable when another process writes here."""
         self._path = directory / STATE_FILE
         self._run = run
+        self._codec = snapshot.Codec()
         self._turn = threading.Lock()  # in a patched process this is a greenlet's lock: it never blocks the hub
         if create:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -97,7 +99,7 @@ class Writer:
                 raise Unavailable("the control state is closed")
             state, outcome = apply(self._state, command)
             if state is not self._state:
-                self._run(snapshot.store, self._path, state)
+                self._run(snapshot.store, self._path, state, self._codec)
                 self._state = state
             return outcome
 

@@ -1,59 +1,110 @@
 """The file form of the control state: one checksummed document, replaced as a whole.
 
-Knows bytes and files of the state. Must not know who may write, or when. Form: a line `zapfs-cluster 1 <blake3 hex of
-the body>`, then the body as JSON. A file that does not verify is Corrupt and never taken for an empty state.
+Knows bytes and files of the state. Must not know who may write, or when. Form: a line `zapfs-cluster 2 <blake3 hex of
+the rest>`, then lines of JSON: the head, one for each account, one for each key of the keyring. Documents of form 1
+(one JSON object, accounts only) are read too. A file that does not verify is Corrupt and never taken for empty.
 """
 
-import base64
-import binascii
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from blake3 import blake3
 
-from app.core.cluster import AccessKey, Account, ClusterState, Outcome
+from app.adapters.cluster.records import plain, reader
+from app.core.cluster import Account, ClusterState, KmsKey, Outcome, assembled
 from app.core.errors import Corrupt, Full, Unavailable
 
-_MAGIC = b"zapfs-cluster 1 "
+_MAGIC: Final = b"zapfs-cluster "
 Signature = tuple[int, int, int]
 """Inode, time of change in ns, size: a replaced file never has its predecessor's."""
 
 
-def encode(state: ClusterState) -> bytes:
-    """The document of a state."""
-    body = json.dumps(
-        {
+class Codec:
+    """Documents of one state after another: what did not change since the last one is not made again.
+
+    Not to be shared by threads that run at one time.
+    """
+
+    def __init__(self) -> None:
+        self._lines: dict[int, tuple[Account, bytes]] = {}  # by the account's identity; the account keeps it taken
+        self._accounts: dict[bytes, Account] = {}
+
+    def encode(self, state: ClusterState) -> bytes:
+        """The document of a state."""
+        self._lines = {id(account): (account, self._line(account)) for account in state.accounts.values()}
+        head = {
             "version": state.version,
-            "accounts": [_account_plain(account) for account in state.accounts.values()],
-            "outcomes": {name: outcome.error for name, outcome in state.outcomes.items()},
-        },
-        separators=(",", ":"),
-    ).encode()
-    return _MAGIC + blake3(body).hexdigest().encode() + b"\n" + body
+            "accounts": len(state.accounts),
+            "outcomes": {name: [one.error, one.message] for name, one in state.outcomes.items()},
+        }
+        lines = [_json(head), *(line for _, line in self._lines.values())]
+        lines += [_json(plain(key)) for key in state.kms_keys.values()]
+        return _sealed(b"2", b"\n".join(lines))
+
+    def _line(self, account: Account) -> bytes:
+        known = self._lines.get(id(account))
+        return _json(plain(account)) if known is None else known[1]
+
+    def decode(self, document: bytes) -> ClusterState:
+        """The state of a document. Raises Corrupt."""
+        form, body = _opened(document)
+        try:
+            return _decoded_first(body) if form == b"1" else self._decoded(body)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise Corrupt(f"not a cluster state: {error!r}") from error
+
+    def _decoded(self, body: bytes) -> ClusterState:
+        first, *lines = body.split(b"\n")
+        head = json.loads(first)
+        known, self._accounts = self._accounts, {}
+        for line in lines[: head["accounts"]]:
+            account = known.get(line)
+            self._accounts[line] = _account(json.loads(line)) if account is None else account
+        keys = [_kms_key(json.loads(line)) for line in lines[head["accounts"] :]]
+        outcomes = {name: Outcome(*one) for name, one in head["outcomes"].items()}
+        return assembled(int(head["version"]), self._accounts.values(), keys, outcomes)
 
 
-def decode(document: bytes) -> ClusterState:
-    """The state of a document. Raises Corrupt."""
+_account: Final[Callable[[Any], Account]] = reader(Account)
+_kms_key: Final[Callable[[Any], KmsKey]] = reader(KmsKey)
+
+
+def _decoded_first(body: bytes) -> ClusterState:
+    """The state of form 1, in which a key's secret was called `sealed`."""
+    whole = json.loads(body)
+    accounts = [_account(_renamed(account)) for account in whole["accounts"]]
+    outcomes = {name: Outcome(error) for name, error in whole["outcomes"].items()}
+    return assembled(int(whole["version"]), accounts, (), outcomes)
+
+
+def _renamed(account: Mapping[str, Any]) -> dict[str, Any]:
+    keys = [
+        {"access_key": key["access_key"], "sealed_secret": key["sealed"], "active": key["active"]}
+        for key in account["keys"]
+    ]
+    return {**account, "keys": keys}
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _sealed(form: bytes, body: bytes) -> bytes:
+    return _MAGIC + form + b" " + blake3(body).hexdigest().encode() + b"\n" + body
+
+
+def _opened(document: bytes) -> tuple[bytes, bytes]:
+    """Form and body of a document. Raises Corrupt."""
     head, _, body = document.partition(b"\n")
-    if not head.startswith(_MAGIC) or head[len(_MAGIC) :] != blake3(body).hexdigest().encode():
+    form, _, checksum = head.removeprefix(_MAGIC).partition(b" ")
+    if not head.startswith(_MAGIC) or checksum != blake3(body).hexdigest().encode():
         raise Corrupt("checksum mismatch")
-    try:
-        plain = json.loads(body)
-        accounts = {account["name"]: _account(account) for account in plain["accounts"]}
-        outcomes = {name: Outcome(error) for name, error in plain["outcomes"].items()}
-        version = int(plain["version"])
-    except (KeyError, TypeError, ValueError, binascii.Error) as error:
-        raise Corrupt(f"not a cluster state: {error!r}") from error
-    return ClusterState(
-        version=version,
-        accounts=accounts,
-        by_access_key={key.access_key: account for account in accounts.values() for key in account.keys},
-        by_canonical_id={account.canonical_id: account for account in accounts.values()},
-        outcomes=outcomes,
-    )
+    if form not in (b"1", b"2"):
+        raise Corrupt(f"form {form.decode(errors='replace')} is of a later release")
+    return form, body
 
 
 def signature(path: Path) -> Signature | None:
@@ -67,10 +118,12 @@ def signature(path: Path) -> Signature | None:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def load(path: Path) -> ClusterState:
-    """Raises Corrupt with what an operator can do about it, and Unavailable."""
+def load(path: Path, codec: Codec | None = None) -> ClusterState:
+    """The state of a file; `codec`: of the states before it.
+
+    Raises Corrupt with what an operator can do about it, and Unavailable."""
     try:
-        return decode(path.read_bytes())
+        return (codec or Codec()).decode(path.read_bytes())
     except OSError as error:
         raise Unavailable(f"{path}: {error.strerror}") from error
     except Corrupt as error:
@@ -80,12 +133,12 @@ def load(path: Path) -> ClusterState:
         ) from error
 
 
-def store(path: Path, state: ClusterState) -> None:
+def store(path: Path, state: ClusterState, codec: Codec | None = None) -> None:
     """Replace the file; durable when this returns, and the file before stays as `previous_of(path)`. A failure leaves
     the old state in force. Raises Full, Unavailable."""
     fresh = path.with_name(path.name + ".tmp")
     try:
-        _write_synced(fresh, encode(state))
+        _write_synced(fresh, (codec or Codec()).encode(state))
         if path.exists():
             kept = path.with_name(path.name + ".kept")
             kept.unlink(missing_ok=True)
@@ -121,37 +174,3 @@ def _write_synced(path: Path, data: bytes) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
-
-
-def _account_plain(account: Account) -> dict[str, Any]:
-    keys = [
-        {"access_key": k.access_key, "sealed": base64.b64encode(k.sealed_secret).decode(), "active": k.active}
-        for k in account.keys
-    ]
-    return {
-        "account_id": account.account_id,
-        "canonical_id": account.canonical_id,
-        "name": account.name,
-        "email": account.email,
-        "created_ms": account.created_ms,
-        "root": account.root,
-        "display_name": account.display_name,
-        "keys": keys,
-    }
-
-
-def _account(plain: Mapping[str, Any]) -> Account:
-    keys = tuple(
-        AccessKey(str(k["access_key"]), base64.b64decode(k["sealed"], validate=True), bool(k["active"]))
-        for k in plain["keys"]
-    )
-    return Account(
-        account_id=str(plain["account_id"]),
-        canonical_id=str(plain["canonical_id"]),
-        name=str(plain["name"]),
-        email=str(plain["email"]),
-        created_ms=int(plain["created_ms"]),
-        keys=keys,
-        root=bool(plain["root"]),
-        display_name=str(plain["display_name"]),
-    )

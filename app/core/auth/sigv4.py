@@ -178,7 +178,7 @@ def _query_scheme(query: list[tuple[str, str]]) -> str:
 def _from_header(authorization: str, request: SignedRequest, query: list[tuple[str, str]]) -> Claim:
     scheme, _, rest = authorization.strip().partition(" ")
     if scheme != canonical.ALGORITHM:
-        raise _refused_scheme(scheme, rest)
+        raise _refused_scheme(scheme)
     parts = {}
     for piece in rest.split(","):
         name, _, value = piece.strip().partition("=")
@@ -198,14 +198,12 @@ def _from_header(authorization: str, request: SignedRequest, query: list[tuple[s
     return Claim(access_key, scope, moment[0], moment[1], signed.lower(), signature, body, None, query)
 
 
-def _refused_scheme(scheme: str, rest: str) -> S3Error:
+def _refused_scheme(scheme: str) -> S3Error:
     """The answer to an Authorization header that is not ours."""
     if not scheme:
         return S3Error("AccessDenied", reason="the authorization header is empty")
     if scheme == "AWS":
-        if ":" not in rest:
-            text = "AWS authorization header is invalid. Expected AwsAccessKeyId:signature"
-            return S3Error("InvalidArgument", text, fields={"ArgumentName": "Authorization"})
+        # Where version 2 is spoken sigv2 has taken the header already.
         return S3Error("InvalidRequest", _UNSUPPORTED_VERSION)
     if scheme == "AWS4-ECDSA-P256-SHA256":
         return S3Error("NotImplemented", _UNSUPPORTED_VERSION)

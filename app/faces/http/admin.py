@@ -14,7 +14,7 @@ from typing import Any, Final
 from flask import Blueprint, Response, request
 
 from app.core.auth import sigv4
-from app.core.cluster import Account, ClusterState
+from app.core.cluster import Account, ClusterState, holder_of
 from app.core.errors import Conflict, Full, Missing, S3Error, StoreError
 from app.core.limits import ADMIN_BODY_BYTES_MAX
 from app.services.control import Control, CreatedAccount, NewAccount
@@ -43,9 +43,9 @@ class Gate:
         # A presigned URL may live for a week, and is made to be handed on.
         if claim is None or claim.expires_s is not None:
             raise S3Error("AccessDenied", "Sign this request with the root credentials (SigV4, service s3).")
-        account = self.state().by_access_key.get(claim.access_key)
+        account, user = holder_of(self.state(), claim.access_key) or (None, None)
         sigv4.verify(claim, signed, self._secret(account, claim.access_key), self.now_s())
-        if account is None or not account.root:
+        if account is None or user is not None or not account.root:
             raise S3Error("AccessDenied", "Only the root account administers.")
 
     def opens_metrics(self, authorization: str) -> bool:

@@ -1,0 +1,86 @@
+"""The control state: every account and key, and the indices that find them by what requests carry.
+
+Knows shapes only; transitions.py changes them. Mappings are never changed in place: a state handed out stays as it is.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from app.core.cluster.identities import Account, Holder, User
+from app.core.cluster.keys import KmsKey, plain_name
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`error` is "" when the command took effect, else AWS's name for why not (EntityAlreadyExists, NoSuchEntity,
+    DeleteConflict, LimitExceeded, InvalidInput, NotFoundException …); `message` says it in words."""
+
+    error: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterState:
+    """`version` grows by one with each command.
+
+    `accounts` by name; `by_access_key` says whose a key is; the other `by_…` give account names, `by_email` of
+    lower-case addresses. `kms_keys` by id, `kms_aliases` gives ids. `outcomes`: of the newest commands, by their ids.
+    """
+
+    version: int = 0
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+    kms_keys: Mapping[str, KmsKey] = field(default_factory=dict)
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    by_access_key: Mapping[str, Holder] = field(default_factory=dict)
+    by_canonical_id: Mapping[str, str] = field(default_factory=dict)
+    by_account_id: Mapping[str, str] = field(default_factory=dict)
+    by_email: Mapping[str, str] = field(default_factory=dict)
+    kms_aliases: Mapping[str, str] = field(default_factory=dict)
+
+    def kms_key(self, named: str) -> KmsKey | None:
+        """The key of an id, an alias, or the ARN of either, in whatever state it is; None when there is none."""
+        name = plain_name(named)
+        return self.kms_keys.get(self.kms_aliases.get(name, name))
+
+
+def assembled(
+    version: int, accounts: Iterable[Account], kms_keys: Iterable[KmsKey], outcomes: Mapping[str, Outcome]
+) -> ClusterState:
+    """A state from its contents, indices made anew: for a state read back, never for a single change."""
+    by_name = {account.name: account for account in accounts}
+    by_id = {key.key_id: key for key in kms_keys}
+    holders: dict[str, Holder] = {}
+    emails: dict[str, str] = {}
+    for account in by_name.values():
+        holders.update(holders_of(account))
+        if account.email:
+            # Before e-mails were unique two accounts could share one; the older keeps it.
+            emails.setdefault(account.email.lower(), account.name)
+    return ClusterState(
+        version=version,
+        accounts=by_name,
+        kms_keys=by_id,
+        outcomes=outcomes,
+        by_access_key=holders,
+        by_canonical_id={account.canonical_id: account.name for account in by_name.values()},
+        by_account_id={account.account_id: account.name for account in by_name.values()},
+        by_email=emails,
+        kms_aliases={alias: key.key_id for key in by_id.values() for alias in key.aliases},
+    )
+
+
+def holders_of(account: Account) -> dict[str, Holder]:
+    """Access key -> whose, of the account and its users."""
+    found = {key.access_key: Holder(account.name) for key in account.keys}
+    for user in account.users.values():
+        found |= {key.access_key: Holder(account.name, user.name) for key in user.keys}
+    return found
+
+
+def holder_of(state: ClusterState, access_key: str) -> tuple[Account, User | None] | None:
+    """The account an access key belongs to, and the user if it is not the account's own; None for an unknown key."""
+    holder = state.by_access_key.get(access_key)
+    if holder is None:
+        return None
+    account = state.accounts[holder.account]
+    return account, account.users[holder.user] if holder.user else None
