@@ -31,6 +31,11 @@ def version(key: bytes, ref_id: RefId, size: int = 0, bucket_id: bytes = BUCKET)
     return Version(bucket_id, key, bytes(16), 0, ref_id, size, "e" * 32, 5, OWNER, Attributes())
 
 
+def marker(key: bytes, bucket_id: bytes = BUCKET) -> Version:
+    """What a delete without a version hands in, for the bucket that wants a marker."""
+    return Version(bucket_id, key, new_id(), 0, b"", 0, "", 6, OWNER, Attributes(), delete_marker=True)
+
+
 def inline(key: bytes, data: bytes = b"data", bucket_id: bytes = BUCKET) -> Commit:
     ref_id = new_id()
     return Commit(version(key, ref_id, len(data), bucket_id), Content(ref_id, len(data), data))

@@ -20,7 +20,7 @@ from app.core.limits import WAL_BYTES_MAX
 from app.core.types import Version
 from app.ports.metadata import Commit
 from migrations.run import migrate
-from tests.contract.metadata import BUCKET, bucket, chunked, drain, entry, inline
+from tests.contract.metadata import BUCKET, bucket, chunked, drain, entry, inline, marker
 
 PROCESSES = 4
 
@@ -86,7 +86,7 @@ def load(index: int, path: Path, count: int) -> None:
             if turn % 5 == 0:
                 store.commit(chunked(key, entry(f"{number}-{turn}")))
             if turn % 7 == 0:
-                store.delete_current(BUCKET, b"%d-%d" % (turn % 40, number))
+                store.delete_current(BUCKET, b"%d-%d" % (turn % 40, number), marker(b"%d-%d" % (turn % 40, number)))
             if turn % 11 == 0:
                 store.outbox_step(turn, 5, 50)
 

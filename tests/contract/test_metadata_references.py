@@ -6,7 +6,7 @@ import pytest
 
 from app.core.errors import Conflict, Missing
 from app.ports.metadata import BlobClaim, Completion, MetadataStore, PartCommit
-from tests.contract.metadata import BUCKET, chunk, chunked, drain, entry, inline, new_id, part, upload, version
+from tests.contract.metadata import BUCKET, chunk, chunked, drain, entry, inline, marker, new_id, part, upload, version
 
 
 class TestReferences:
@@ -49,7 +49,7 @@ class TestReferences:
         assert store.chunks_live([shared.chunk_id]) == {shared.chunk_id: shared.blob_id}
         with pytest.raises(Missing):
             store.content_page(made.ref_id, 0)
-        store.delete_current(BUCKET, b"b")
+        store.delete_current(BUCKET, b"b", marker(b"b"))
         drain(store, now_ms=100, grace_ms=50)
         assert store.chunks_live([shared.chunk_id]) == {}
         assert store.blobs_due(149, 10) == []
@@ -61,7 +61,7 @@ class TestReferences:
 
     def test_a_release_is_bounded_and_can_be_cut_anywhere(self, store: MetadataStore) -> None:
         store.commit(chunked(b"k", *(entry(f"c{n}") for n in range(25))))
-        store.delete_current(BUCKET, b"k")
+        store.delete_current(BUCKET, b"k", marker(b"k"))
         assert drain(store, limit=4) == 7
         assert len(store.blobs_due(10_000, 100)) == 25
         assert store.outbox_step(1, 1, 10) == 0
@@ -74,7 +74,7 @@ class TestReferences:
             store.part_commit(one)
         chosen = [sent[0].part, replace(sent[1].part, start=100)]
         store.complete_upload(Completion(version(b"key", begun.upload_id, 104), chosen))
-        store.delete_current(BUCKET, b"key")
+        store.delete_current(BUCKET, b"key", marker(b"key"))
         drain(store)
         assert store.parts_scan(begun.upload_id, 0, 10) == []
         assert store.blobs_due(10_000, 10) == [sent[0].content.chunks[0].blob_id]
@@ -89,7 +89,7 @@ class TestReferences:
         ref_id = ask.content.ref_id
         store.intent_open(ref_id, 500)
         assert store.pin(ref_id, [held.chunk_id, mine.chunk_id]) == {held.chunk_id: held.blob_id}
-        store.delete_current(BUCKET, b"other")
+        store.delete_current(BUCKET, b"other", marker(b"other"))
         drain(store)
         assert store.publish(ref_id, [(mine.chunk_id, mine.blob_id, 100)]) == {mine.chunk_id: mine.blob_id}
         store.commit(ask._replace(pinned=True))

@@ -8,7 +8,7 @@ import pytest
 from app.core.errors import Conflict, Missing, S3Error, Unavailable
 from app.core.limits import MANIFEST_PAGE_ENTRIES
 from app.core.types import Attributes, Checksum, ChunkEntry, Content, Version
-from app.ports.metadata import Completion, MetadataStore
+from app.ports.metadata import Completion, Deletion, MetadataStore
 from tests.contract.metadata import (
     BUCKET,
     OWNER,
@@ -18,6 +18,7 @@ from tests.contract.metadata import (
     drain,
     entry,
     inline,
+    marker,
     new_id,
     part,
     upload,
@@ -53,7 +54,7 @@ class TestBuckets:
         store.commit(inline(b"k"))
         with pytest.raises(Conflict):
             store.bucket_delete(BUCKET)
-        store.delete_current(BUCKET, b"k")
+        store.delete_current(BUCKET, b"k", marker(b"k"))
         begun = upload()
         store.upload_create(begun)
         with pytest.raises(Conflict):
@@ -80,7 +81,7 @@ class TestBuckets:
         with pytest.raises(Missing):
             store.commit(inline(b"k"))
         with pytest.raises(Missing):
-            store.delete_current(BUCKET, b"k")
+            store.delete_current(BUCKET, b"k", marker(b"k"))
         with pytest.raises(Missing):
             store.upload_create(upload())
 
@@ -136,8 +137,8 @@ class TestVersions:
 
     def test_deleting_answers_what_was_there(self, store: MetadataStore) -> None:
         made = store.commit(inline(b"k"))
-        assert store.delete_current(BUCKET, b"k") == made
-        assert store.delete_current(BUCKET, b"k") is None
+        assert store.delete_current(BUCKET, b"k", marker(b"k")) == Deletion(made)
+        assert store.delete_current(BUCKET, b"k", marker(b"k")) == Deletion()
         with pytest.raises(Missing):
             store.content_page(made.ref_id, 0)
 
@@ -149,7 +150,7 @@ class TestVersions:
         with pytest.raises(S3Error):
             store.commit(refused)
         with pytest.raises(S3Error):
-            store.delete_current(BUCKET, b"k", refuse)
+            store.delete_current(BUCKET, b"k", marker(b"k"), refuse)
         assert seen[0] is None
         assert seen[1] is not None
         assert store.current(BUCKET, b"k") == made

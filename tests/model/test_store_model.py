@@ -14,7 +14,7 @@ from app.core.errors import Conflict, Missing
 from app.core.types import BlobId, ChunkEntry, ChunkId, Content, Part, RefId
 from app.ports.metadata import BlobClaim, Commit, Completion, PartCommit
 from migrations.run import migrate
-from tests.contract.metadata import BUCKET, bucket, chunk, inline, new_id, part, upload, version
+from tests.contract.metadata import BUCKET, bucket, chunk, inline, marker, new_id, part, upload, version
 
 KEYS = st.sampled_from([b"a", b"b", b"\xff"])
 CHUNKS = st.lists(st.sampled_from(["x", "y", "z"]), min_size=1, max_size=3)
@@ -99,7 +99,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(key=KEYS)
     def delete(self, key: bytes) -> None:
-        assert (self.store.delete_current(BUCKET, key) is not None) == (key in self.model)
+        assert (self.store.delete_current(BUCKET, key, marker(key)).removed is not None) == (key in self.model)
         self.model.pop(key, None)
 
     @rule()
@@ -201,7 +201,7 @@ class QuietEnd(StoreMachine):
 
     def teardown(self) -> None:
         for key in list(self.model):
-            self.store.delete_current(BUCKET, key)
+            self.store.delete_current(BUCKET, key, marker(key))
         for upload_id in self.uploads:
             self.store.upload_abort(upload_id)
         self.store.intents_expire_step(self.now + 10_000, 1_000)

@@ -5,17 +5,21 @@ Knows the columns' order and the compact encodings (attributes, checksums, chunk
 
 import json
 import struct
-from collections.abc import Iterable, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
 from app.core.types import (
+    NO_LOCK,
     Attributes,
     Bucket,
     BucketId,
     Checksum,
     ChunkEntry,
     ContentPage,
+    Encryption,
+    Lock,
     Part,
     RefId,
     Upload,
@@ -32,24 +36,26 @@ INTENT_OPEN: Final = "O"
 INTENT_ABORTED: Final = "A"
 KIND_CONTENT: Final = "C"
 KIND_PARTS: Final = "P"
+PLAIN_FIELDS: Final = 3  # of an attributes text without ACL, lock and encryption
 
 _ENTRY: Final = struct.Struct(">32s16sI")
 
-BUCKET_COLUMNS: Final = "bucket_id, name, owner, created_ms, region, versioning"
+BUCKET_COLUMNS: Final = "bucket_id, name, owner, created_ms, region, versioning, object_lock"
 VALUE_COLUMNS: Final = (
     "version_id, ref_id, size, etag, modified_ms, owner, storage_class, checksum, part_count, attributes"
 )
 UPLOAD_COLUMNS: Final = (
-    "upload_id, bucket_id, key, owner, initiated_ms, storage_class, attributes, checksum_algorithm, checksum_kind"
+    "upload_id, bucket_id, key, owner, initiated_ms, storage_class, attributes, checksum_algorithm, checksum_kind, "
+    "initiator"
 )
 PART_COLUMNS: Final = "number, ref_id, size, etag, modified_ms, checksum, start"
 PAGE_COLUMNS: Final = "page, start, more, inline, entries"
 
 
-def bucket_of(row: Row) -> Bucket:
-    """From BUCKET_COLUMNS."""
-    bucket_id, name, owner, created_ms, region, versioning = row
-    return Bucket(bucket_id, name, owner, created_ms, region, Versioning(versioning))
+def bucket_of(row: Row, configs: Mapping[str, bytes]) -> Bucket:
+    """From BUCKET_COLUMNS, with the documents of its configurations by kind."""
+    bucket_id, name, owner, created_ms, region, versioning, object_lock = row
+    return Bucket(bucket_id, name, owner, created_ms, region, Versioning(versioning), bool(object_lock), configs)
 
 
 def bucket_row(bucket: Bucket) -> Row:
@@ -61,6 +67,7 @@ def bucket_row(bucket: Bucket) -> Row:
         bucket.created_ms,
         bucket.region,
         bucket.versioning.value,
+        bucket.object_lock,
     )
 
 
@@ -102,7 +109,7 @@ def version_values(version: Version) -> tuple[Any, ...]:
 
 def upload_of(row: Row) -> Upload:
     """From UPLOAD_COLUMNS."""
-    upload_id, bucket_id, key, owner, initiated_ms, storage_class, attributes, algorithm, kind = row
+    upload_id, bucket_id, key, owner, initiated_ms, storage_class, attributes, algorithm, kind, initiator = row
     return Upload(
         upload_id,
         bucket_id,
@@ -112,6 +119,7 @@ def upload_of(row: Row) -> Upload:
         attributes_of(storage_class, attributes),
         algorithm,
         kind,
+        initiator,
     )
 
 
@@ -127,6 +135,7 @@ def upload_row(upload: Upload) -> Row:
         attributes_text(upload.attributes),
         upload.checksum_algorithm,
         upload.checksum_kind,
+        upload.initiator,
     )
 
 
@@ -171,15 +180,42 @@ def attributes_of(storage_class: str, text: str | None) -> Attributes:
     """From the storage_class and attributes columns; NULL = nothing but the class."""
     if text is None:
         return plain_attributes(storage_class)
-    headers, metadata, tags = json.loads(text)
-    return Attributes(headers, metadata, storage_class, tags)
+    fields = json.loads(text)
+    if len(fields) == PLAIN_FIELDS:
+        return Attributes(fields[0], fields[1], storage_class, fields[2])
+    headers, metadata, tags, more = fields
+    lock, encryption = more.get("lock"), more.get("encryption")
+    return Attributes(
+        headers,
+        metadata,
+        storage_class,
+        tags,
+        more.get("acl", ""),
+        NO_LOCK if lock is None else Lock(*lock),
+        None if encryption is None else Encryption(encryption[0], b64decode(encryption[1]), *encryption[2:]),
+    )
 
 
 def attributes_text(attributes: Attributes) -> str | None:
-    """A JSON array [headers, metadata, tags], NULL when all are empty."""
-    if not (attributes.headers or attributes.metadata or attributes.tags):
+    """A JSON array [headers, metadata, tags], NULL when all are empty; a fourth element holds ACL, lock, encryption."""
+    plain = not attributes.acl and attributes.encryption is None and attributes.lock == NO_LOCK
+    if plain and not (attributes.headers or attributes.metadata or attributes.tags):
         return None
-    return _json([dict(attributes.headers), dict(attributes.metadata), dict(attributes.tags)])
+    fields = [dict(attributes.headers), dict(attributes.metadata), dict(attributes.tags)]
+    return _json(fields if plain else [*fields, _more(attributes)])
+
+
+def _more(attributes: Attributes) -> dict[str, Any]:
+    """Those of the fourth element that are there."""
+    more: dict[str, Any] = {}
+    if attributes.acl:
+        more["acl"] = attributes.acl
+    if attributes.lock != NO_LOCK:
+        more["lock"] = attributes.lock
+    if attributes.encryption is not None:
+        scheme, wrapped, *rest = attributes.encryption
+        more["encryption"] = [scheme, b64encode(wrapped).decode(), *rest]
+    return more
 
 
 _json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode

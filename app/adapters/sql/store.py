@@ -9,15 +9,39 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Concatenate, ParamSpec, TypeVar
 
-from app.adapters.sql import buckets, references, sweeps, uploads, versions
+from app.adapters.sql import appends, buckets, commits, configs, queues, references, sweeps, uploads, versions
 from app.adapters.sql.checkpoint import Checkpointer
 from app.adapters.sql.group_commit import GroupCommit
 from app.adapters.sql.namespace import NamespaceCache
 from app.adapters.sql.sqlite import connect, store_error
 from app.core.errors import Conflict, Unavailable
 from app.core.limits import COMMIT_PARTS_INLINE_MAX
-from app.core.types import BlobId, Bucket, BucketId, ChunkId, ContentPage, Part, RefId, Upload, Version
-from app.ports.metadata import BlobClaim, Check, Commit, Completion, GcCounts, PartCommit, ReferencedBlob
+from app.core.types import (
+    BlobId,
+    Bucket,
+    BucketId,
+    ChunkId,
+    ContentPage,
+    Part,
+    RefId,
+    Task,
+    Upload,
+    Version,
+    VersionPlace,
+)
+from app.ports.metadata import (
+    Amend,
+    Announce,
+    Appending,
+    BlobClaim,
+    Check,
+    Commit,
+    Completion,
+    Deletion,
+    GcCounts,
+    PartCommit,
+    ReferencedBlob,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,6 +72,24 @@ class SqliteStore:
     def _look_up(self, name: str) -> Bucket:
         return self._read(buckets.get, name)
 
+    def bucket_amend(self, bucket_id: BucketId, amend: Callable[[Bucket], Bucket]) -> Bucket:
+        try:
+            return self._writer.run(buckets.amend, bucket_id, amend)
+        finally:
+            self._namespace.changed()
+
+    def configs_scan(self, bucket_id: BucketId, kind: str, after: str, limit: int) -> list[tuple[str, bytes]]:
+        return self._read(configs.scan, bucket_id, kind, after, limit)
+
+    def config_get(self, bucket_id: BucketId, kind: str, name: str) -> bytes:
+        return self._read(configs.get, bucket_id, kind, name)
+
+    def config_put(self, bucket_id: BucketId, kind: str, name: str, document: bytes, limit: int) -> None:
+        self._writer.run(configs.put, bucket_id, kind, name, document, limit)
+
+    def config_delete(self, bucket_id: BucketId, kind: str, name: str) -> None:
+        self._writer.run(configs.delete, bucket_id, kind, name)
+
     def bucket_delete(self, bucket_id: BucketId) -> None:
         try:
             self._writer.run(buckets.delete, bucket_id)
@@ -69,14 +111,56 @@ class SqliteStore:
     ) -> list[Version]:
         return self._read(versions.scan, bucket_id, start, inclusive, stop, limit)
 
+    def version(self, bucket_id: BucketId, key: bytes, place: VersionPlace) -> Version:
+        return self._read(versions.at, bucket_id, key, place)
+
+    def version_with_content(
+        self, bucket_id: BucketId, key: bytes, place: VersionPlace
+    ) -> tuple[Version, ContentPage | None]:
+        return self._read(versions.at_with_content, bucket_id, key, place)
+
+    def newest(self, bucket_id: BucketId, key: bytes) -> Version:
+        return self._read(versions.newest, bucket_id, key)
+
+    def versions_scan(
+        self, bucket_id: BucketId, start: bytes, after_seq: int | None, stop: bytes | None, limit: int
+    ) -> list[Version]:
+        return self._read(versions.scan_all, bucket_id, start, after_seq, stop, limit)
+
     def content_page(self, ref_id: RefId, page: int) -> ContentPage:
         return self._read(versions.content_page, ref_id, page)
 
     def commit(self, commit: Commit) -> Version:
-        return self._writer.run(versions.commit, commit)
+        return self._writer.run(commits.commit, commit)
 
-    def delete_current(self, bucket_id: BucketId, key: bytes, check: Check | None = None) -> Version | None:
-        return self._writer.run(versions.delete_current, bucket_id, key, check)
+    def append(self, appending: Appending) -> Version:
+        return self._writer.run(appends.append, appending)
+
+    def version_amend(self, bucket_id: BucketId, key: bytes, place: VersionPlace | None, amend: Amend) -> Version:
+        return self._writer.run(commits.version_amend, bucket_id, key, place, amend)
+
+    def delete_current(
+        self,
+        bucket_id: BucketId,
+        key: bytes,
+        marker: Version,
+        check: Check | None = None,
+        replaced_check: Check | None = None,
+        announce: Announce | None = None,
+    ) -> Deletion:
+        return self._writer.run(
+            commits.delete_current, marker._replace(bucket_id=bucket_id, key=key), check, replaced_check, announce
+        )
+
+    def delete_version(
+        self,
+        bucket_id: BucketId,
+        key: bytes,
+        place: VersionPlace,
+        check: Check | None = None,
+        announce: Announce | None = None,
+    ) -> Version | None:
+        return self._writer.run(commits.delete_version, bucket_id, key, place, check, announce)
 
     # --- multipart uploads
     def upload_create(self, upload: Upload) -> None:
@@ -156,9 +240,30 @@ class SqliteStore:
     def chunks_walk(self, after: ChunkId, limit: int) -> list[ReferencedBlob]:
         return self._read(sweeps.chunks_walk, after, limit)
 
-    # --- leases
+    # --- durable queues, notes and leases of the background work
+    def tasks_put(self, queue: str, tasks: Sequence[Task]) -> None:
+        self._writer.run(queues.put, queue, tasks)
+
+    def tasks_due(self, queue: str, now_ms: int, limit: int) -> list[Task]:
+        return self._read(queues.due, queue, now_ms, limit)
+
+    def tasks_done(self, queue: str, task_ids: Sequence[bytes]) -> None:
+        self._writer.run(queues.done, queue, task_ids)
+
+    def tasks_count(self, queue: str) -> int:
+        return self._read(queues.count, queue)
+
+    def note_get(self, name: str) -> bytes:
+        return self._read(queues.note_get, name)
+
+    def note_put(self, name: str, document: bytes | None) -> None:
+        self._writer.run(queues.note_put, name, document)
+
+    def notes_scan(self, prefix: str, after: str, limit: int) -> list[tuple[str, bytes]]:
+        return self._read(queues.notes_scan, prefix, after, limit)
+
     def lease_take(self, name: str, holder: str, now_ms: int, ttl_ms: int) -> bool:
-        return self._writer.run(buckets.lease_take, name, holder, now_ms, ttl_ms)
+        return self._writer.run(queues.lease_take, name, holder, now_ms, ttl_ms)
 
     def close(self) -> None:
         """The last connection to close checkpoints the log and removes it."""

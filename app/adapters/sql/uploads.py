@@ -2,7 +2,8 @@
 
 from sqlite3 import Connection
 
-from app.adapters.sql import buckets, references, versions
+from app.adapters.sql import buckets, references, stacks
+from app.adapters.sql.commits import announce_to
 from app.adapters.sql.rows import (
     KIND_CONTENT,
     KIND_PARTS,
@@ -21,7 +22,7 @@ from app.ports.metadata import Completion, PartCommit
 def create(db: Connection, upload: Upload) -> None:
     """Missing when the bucket is gone."""
     buckets.require(db, upload.bucket_id)
-    db.execute(f"INSERT INTO upload ({UPLOAD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", upload_row(upload))
+    db.execute(f"INSERT INTO upload ({UPLOAD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", upload_row(upload))
 
 
 def get(db: Connection, upload_id: RefId) -> Upload:
@@ -96,9 +97,11 @@ def complete(db: Connection, completion: Completion) -> Version:
     """Parts as the caller saw them -> a version; the upload row and the parts not chosen go."""
     version, upload_id = completion.version, completion.version.ref_id
     _require(db, upload_id)
-    previous = versions.current_or_none(db, version.bucket_id, version.key)
+    stack = stacks.look(db, version.bucket_id, version.key)
     if completion.check is not None:
-        completion.check(previous)
+        completion.check(stack.head)
+    version = version._replace(part_count=len(completion.parts))
+    placing = stacks.placing_of(db, stack, version, completion.replaced_check)
     stored = {
         number: (ref_id, etag)
         for number, ref_id, etag in db.execute(
@@ -114,7 +117,8 @@ def complete(db: Connection, completion: Completion) -> Version:
     )
     _release_unchosen(db, upload_id, stored)
     db.execute("DELETE FROM upload WHERE upload_id = ?", (upload_id,))
-    return versions.make_current(db, version._replace(part_count=len(completion.parts)), previous)
+    announce_to(db, completion.announce, stacks.place(db, placing))
+    return placing.version
 
 
 def abort(db: Connection, upload_id: RefId) -> None:

@@ -1,37 +1,48 @@
-"""SQL of versions and their contents: reads, commits, deletes, scans and walks.
+"""SQL of reading versions and their contents: by key, by place, in pages. Statements only.
 
-Statements only: transactions and durability are the caller's; `commit` and `delete_current` must run inside one.
+Every answer is one statement, so that a reader without a transaction sees one state of the stack.
 """
 
 from sqlite3 import Connection
 
-from app.adapters.sql import references
 from app.adapters.sql.rows import (
-    KIND_PARTS,
     PAGE_COLUMNS,
     SEQ_MAX,
     VALUE_COLUMNS,
+    Row,
     entries_of,
     page_of,
     plain_attributes,
     version_of,
-    version_values,
 )
 from app.core.errors import Missing
-from app.core.types import BucketId, ContentPage, RefId, Version
-from app.ports.metadata import Check, Commit
+from app.core.types import NULL_VERSION, BucketId, ContentPage, RefId, Version, VersionPlace
 
-_VALUES = VALUE_COLUMNS.count(",") + 1
 _HEAD_VALUES = ", ".join(f"h.{name}" for name in VALUE_COLUMNS.split(", "))
+_VERSION_VALUES = ", ".join(f"v.{name}" for name in VALUE_COLUMNS.split(", "))
 
 _CURRENT = f"SELECT seq, {VALUE_COLUMNS} FROM obj_head WHERE bucket_id = ? AND key = ?"
 _CURRENT_WITH_CONTENT = (
     f"SELECT h.seq, c.start, c.more, c.inline, c.entries, {_HEAD_VALUES} FROM obj_head h "
     "LEFT JOIN content c ON c.ref_id = h.ref_id AND c.page = 0 WHERE h.bucket_id = ? AND h.key = ?"
 )
-_CURRENT_OF_BUCKET = (
-    f"SELECT h.seq, {_HEAD_VALUES} FROM bucket b LEFT JOIN obj_head h ON h.bucket_id = b.bucket_id AND h.key = ? "
-    "WHERE b.bucket_id = ?"
+_AT = (
+    f"SELECT v.seq_down, v.delete_marker{{more}}, {_VERSION_VALUES} FROM obj_version v {{join}}"
+    "WHERE v.bucket_id = :bucket AND v.key = :key AND v.seq_down = {seq_down} AND v.version_id = :id"
+)
+_NULL_SEQ_DOWN = (  # the head where its id is zero, else where the key's marks say; NULL finds nothing
+    f"{SEQ_MAX} - ifnull((SELECT h.seq FROM obj_head h WHERE h.bucket_id = :bucket AND h.key = :key "
+    "AND h.version_id = :id), (SELECT s.null_seq FROM obj_stack s WHERE s.bucket_id = :bucket AND s.key = :key))"
+)
+_CONTENT = {"more": ", c.start, c.more, c.inline, c.entries"}
+_CONTENT_JOIN = "LEFT JOIN content c ON c.ref_id = v.ref_id AND c.page = 0 "
+_AT_SEQ = _AT.format(more="", join="", seq_down=":seq_down")
+_AT_NULL = _AT.format(more="", join="", seq_down=_NULL_SEQ_DOWN)
+_AT_SEQ_WITH_CONTENT = _AT.format(**_CONTENT, join=_CONTENT_JOIN, seq_down=":seq_down")
+_AT_NULL_WITH_CONTENT = _AT.format(**_CONTENT, join=_CONTENT_JOIN, seq_down=_NULL_SEQ_DOWN)
+_NEWEST = (
+    f"SELECT seq_down, delete_marker, {VALUE_COLUMNS} FROM obj_version WHERE bucket_id = ? AND key = ? "
+    "ORDER BY seq_down LIMIT 1"
 )
 _SCAN = (
     "SELECT key, seq, version_id, ref_id, size, etag, modified_ms, owner, storage_class, part_count "
@@ -42,12 +53,6 @@ _SCANS = {
     for inclusive in (True, False)
     for bounded in (True, False)
 }
-_NEWEST = "SELECT seq_down FROM obj_version WHERE bucket_id = ? AND key = ? ORDER BY seq_down LIMIT 1"
-_PUT_HEAD = f"REPLACE INTO obj_head (bucket_id, key, seq, {VALUE_COLUMNS}) VALUES (?, ?, ?{', ?' * _VALUES})"
-_PUT_VERSION = (
-    f"INSERT INTO obj_version (bucket_id, key, seq_down, {VALUE_COLUMNS}, delete_marker) "
-    f"VALUES (?, ?, ?{', ?' * _VALUES}, 0)"
-)
 
 
 def current(db: Connection, bucket_id: BucketId, key: bytes) -> Version:
@@ -64,11 +69,48 @@ def current_with_content(db: Connection, bucket_id: BucketId, key: bytes) -> tup
     if row is None:
         raise Missing("no current version")
     version = version_of(bucket_id, key, row[0], row[5:])
-    start, more, inline, entries = row[1:5]
-    if start is None:
-        return version, None
-    chunks = entries_of(entries) if entries else ()
-    return version, ContentPage(version.ref_id, 0, start, inline, chunks, bool(more))
+    return version, _first_page(version.ref_id, row[1:5])
+
+
+def at(db: Connection, bucket_id: BucketId, key: bytes, place: VersionPlace) -> Version:
+    """One version or delete marker by its place. Missing when there is none."""
+    version = at_or_none(db, bucket_id, key, place)
+    if version is None:
+        raise Missing("no such version")
+    return version
+
+
+def at_or_none(db: Connection, bucket_id: BucketId, key: bytes, place: VersionPlace) -> Version | None:
+    """The same. `place.seq` finds the row, and only the row's id makes it the version."""
+    statement = _AT_NULL if place.version_id == NULL_VERSION else _AT_SEQ
+    row = db.execute(statement, _at_values(bucket_id, key, place)).fetchone()
+    return None if row is None else version_of(bucket_id, key, SEQ_MAX - row[0], row[2:], bool(row[1]))
+
+
+def at_with_content(
+    db: Connection, bucket_id: BucketId, key: bytes, place: VersionPlace
+) -> tuple[Version, ContentPage | None]:
+    """A version by its place with page 0 of its content. Missing when there is none."""
+    statement = _AT_NULL_WITH_CONTENT if place.version_id == NULL_VERSION else _AT_SEQ_WITH_CONTENT
+    row = db.execute(statement, _at_values(bucket_id, key, place)).fetchone()
+    if row is None:
+        raise Missing("no such version")
+    version = version_of(bucket_id, key, SEQ_MAX - row[0], row[6:], bool(row[1]))
+    return version, _first_page(version.ref_id, row[2:6])
+
+
+def newest(db: Connection, bucket_id: BucketId, key: bytes) -> Version:
+    """The top of the stack, a delete marker included. Missing when the key has no version."""
+    version = newest_or_none(db, bucket_id, key)
+    if version is None:
+        raise Missing("the key has no version")
+    return version
+
+
+def newest_or_none(db: Connection, bucket_id: BucketId, key: bytes) -> Version | None:
+    """The same."""
+    row = db.execute(_NEWEST, (bucket_id, key)).fetchone()
+    return None if row is None else version_of(bucket_id, key, SEQ_MAX - row[0], row[2:], bool(row[1]))
 
 
 def scan(
@@ -96,54 +138,25 @@ def scan(
     ]
 
 
+def scan_all(
+    db: Connection, bucket_id: BucketId, start: bytes, after_seq: int | None, stop: bytes | None, limit: int
+) -> list[Version]:
+    """Versions and delete markers by (key, newest first), after (`start`, `after_seq`), keys < `stop`."""
+    until, bounds = ("", ()) if stop is None else (" AND key < ?", (stop,))
+    rows = db.execute(
+        f"SELECT key, seq_down, delete_marker, {VALUE_COLUMNS} FROM obj_version "
+        f"WHERE bucket_id = ? AND (key, seq_down) > (?, ?){until} ORDER BY key, seq_down LIMIT ?",
+        (bucket_id, start, -1 if after_seq is None else SEQ_MAX - after_seq, *bounds, limit),
+    ).fetchall()
+    return [version_of(bucket_id, row[0], SEQ_MAX - row[1], row[3:], bool(row[2])) for row in rows]
+
+
 def content_page(db: Connection, ref_id: RefId, page: int) -> ContentPage:
     """Missing when the content or the page is not there."""
     row = db.execute(f"SELECT {PAGE_COLUMNS} FROM content WHERE ref_id = ? AND page = ?", (ref_id, page)).fetchone()
     if row is None:
         raise Missing("no such content page")
     return page_of(ref_id, row)
-
-
-def commit(db: Connection, commit: Commit) -> Version:
-    """Settle the references, write the content, make the version current, release what it replaced."""
-    version = commit.version
-    previous = current_or_none(db, version.bucket_id, version.key)
-    if commit.check is not None:
-        commit.check(previous)
-    content = references.settle(db, commit.content, commit.uploaded, commit.pinned)
-    references.content_insert(db, content)
-    return make_current(db, version, previous)
-
-
-def delete_current(db: Connection, bucket_id: BucketId, key: bytes, check: Check | None) -> Version | None:
-    """Remove the current version and release its content. None when there was nothing."""
-    previous = current_or_none(db, bucket_id, key)
-    if check is not None:
-        check(previous)
-    if previous is None:
-        return None
-    db.execute("DELETE FROM obj_head WHERE bucket_id = ? AND key = ?", (bucket_id, key))
-    _forget(db, previous)
-    return previous
-
-
-def current_or_none(db: Connection, bucket_id: BucketId, key: bytes) -> Version | None:
-    """The current version as the transaction sees it. Missing when the bucket is gone."""
-    row = db.execute(_CURRENT_OF_BUCKET, (key, bucket_id)).fetchone()
-    if row is None:
-        raise Missing("the bucket is gone")
-    return None if row[0] is None else version_of(bucket_id, key, row[0], row[1:])
-
-
-def make_current(db: Connection, version: Version, previous: Version | None) -> Version:
-    """Write the version into both tables with the key's next seq; a previous version of the same id is replaced."""
-    seq = _newest_seq(db, version) + 1 if previous is None else previous.seq + 1
-    values = version_values(version)
-    db.execute(_PUT_HEAD, (version.bucket_id, version.key, seq, *values))
-    db.execute(_PUT_VERSION, (version.bucket_id, version.key, SEQ_MAX - seq, *values))
-    if previous is not None and previous.version_id == version.version_id:
-        _forget(db, previous)
-    return version._replace(seq=seq)
 
 
 def walk(db: Connection, after: tuple[BucketId, bytes, int] | None, limit: int) -> list[Version]:
@@ -157,19 +170,13 @@ def walk(db: Connection, after: tuple[BucketId, bytes, int] | None, limit: int) 
     return [version_of(row[0], row[1], SEQ_MAX - row[2], row[4:], bool(row[3])) for row in rows]
 
 
-def _newest_seq(db: Connection, version: Version) -> int:
-    """Of a key without a current version, the newest seq all the same: a delete marker may stand there. 0 = none."""
-    row = db.execute(_NEWEST, (version.bucket_id, version.key)).fetchone()
-    return 0 if row is None else SEQ_MAX - row[0]
+def _at_values(bucket_id: BucketId, key: bytes, place: VersionPlace) -> dict[str, object]:
+    return {"bucket": bucket_id, "key": key, "id": place.version_id, "seq_down": SEQ_MAX - place.seq}
 
 
-def _forget(db: Connection, version: Version) -> None:
-    """Drop a version's row and release what it refers to."""
-    db.execute(
-        "DELETE FROM obj_version WHERE bucket_id = ? AND key = ? AND seq_down = ?",
-        (version.bucket_id, version.key, SEQ_MAX - version.seq),
-    )
-    if version.part_count > 0:
-        references.queue_release(db, version.ref_id, KIND_PARTS)
-    else:
-        references.content_release(db, version.ref_id)
+def _first_page(ref_id: RefId, row: Row) -> ContentPage | None:
+    """From start, more, inline, entries of a joined page 0; None where there was none to join."""
+    start, more, inline, entries = row
+    if start is None:
+        return None
+    return ContentPage(ref_id, 0, start, inline, entries_of(entries) if entries else (), bool(more))
