@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.core import limits
+from app.core.acl.settings import OWNERSHIPS
 
 ENVIRONMENT_PREFIX: Final = "ZAPFS_"
 CONFIG_VARIABLE: Final = "ZAPFS_CONFIG"
@@ -123,6 +124,17 @@ def _names(value: object) -> tuple[str, ...]:
     return names
 
 
+def _networks(value: object) -> tuple[str, ...]:
+    """A list of networks, or one text with commas."""
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
+        raise ValueError("must be a list of networks")
+    try:
+        return tuple(str(ipaddress.ip_network(item.strip())) for item in items if item.strip())
+    except ValueError:
+        raise ValueError("holds something that is not a network like 10.0.0.0/8") from None
+
+
 def _region(value: object) -> str:
     names = _names(value)
     if len(names) != 1:
@@ -178,6 +190,13 @@ class Settings:
     s3_domain: tuple[str, ...] = _setting(_names, (), "names", "hosts below which buckets are subdomains")
     region: str = _setting(_region, "us-east-1", "name", "where buckets live; a signature may name any")
     regions: tuple[str, ...] = _setting(_names, (), "names", "further regions CreateBucket takes as a constraint")
+    trusted_proxies: tuple[str, ...] = _setting(
+        _networks, (), "networks", "their X-Forwarded-For and X-Forwarded-Proto are believed; nobody else's"
+    )
+    object_ownership: str = _setting(
+        _one_of(*OWNERSHIPS), OWNERSHIPS[0], "|".join(OWNERSHIPS), "of new buckets; ObjectWriter lets clients set ACLs"
+    )
+    block_public_access: bool = _setting(_flag, True, "true|false", "new buckets refuse public ACLs and policies")
     log_level: str = _setting(_one_of(*LEVELS), "info", "|".join(LEVELS), "info has one line per request")
     worker_class: str = _setting(
         _one_of("lean", "gevent"), "lean", "lean|gevent", "gevent is gunicorn's own, slower, with the same answers"

@@ -1,7 +1,6 @@
 """Builds a data worker: S3 on the stores of this machine, in one process of many."""
 
 import os
-from collections.abc import Mapping
 
 from flask import Flask
 
@@ -10,18 +9,26 @@ from app.adapters.cluster.sealing import Sealer
 from app.adapters.read_board import FileReadBoard
 from app.core import limits
 from app.faces.http.app import S3Door
-from app.faces.http.exchange import Handler, Record
+from app.faces.http.exchange import Record, Surface
+from app.faces.http.peers import Peers
+from app.faces.http.porch import Porch
+from app.faces.http.s3.cors import Crossing
 from app.faces.http.s3.table import UseCases, handlers
+from app.ports.metadata import MetadataStore
 from app.runtime.buffers import BufferPool
 from app.runtime.telemetry import metrics
 from app.services.access import Access
 from app.services.blobs import Blobs
 from app.services.buckets import Buckets
+from app.services.configs import Configs
 from app.services.copying import Copying
+from app.services.directory import Directory
+from app.services.guard import Guard
 from app.services.listing import Listing
 from app.services.multipart import Multipart
 from app.services.objects import Objects
 from app.services.reading import Reading
+from app.services.tagging import Tagging
 from roles import stores
 from roles.data_dir import DataDir
 from roles.handover import Handover
@@ -34,14 +41,16 @@ def build(told: Handover) -> Application:
     running = Running(told, limits.OFFLOAD_THREADS)
     cluster = Follower(DataDir(settings.data_dir).cluster, running.offload.call)
     running.every("cluster", limits.CLUSTER_POLL_SECONDS, cluster.refresh)
+    store = stores.open_metadata(settings)
+    running.at_end(store.close)
     access = Access(cluster, Sealer(told.master_key, os.urandom).unseal, running.offload)
     door = S3Door(
-        _handlers(running),
+        _surface(running, Guard(store, Directory(cluster)), store),
         access,
         SOURCES,
         Observer(running).observe,
         lambda request_id, error: running.log.failure("request failed", error, request_id=request_id),
-        settings.s3_domain,
+        Porch(settings.s3_domain, Peers(settings.trusted_proxies)),
     )
     # Flask stays the application gunicorn serves; S3 needs none of its routing, which costs more than S3's own work.
     flask = Flask("zapfs", static_folder=None)
@@ -49,11 +58,9 @@ def build(told: Handover) -> Application:
     return Application(flask.wsgi_app, running)
 
 
-def _handlers(running: Running) -> Mapping[str, Handler]:
+def _surface(running: Running, guard: Guard, store: MetadataStore) -> Surface:
     """Every operation's handler, on the stores of this machine."""
     settings = running.told.settings
-    store = stores.open_metadata(settings)
-    running.at_end(store.close)
     chunks = stores.open_chunks(settings, running.offload)
     running.at_end(chunks.close)
     buckets = Buckets(store, SOURCES)
@@ -65,7 +72,20 @@ def _handlers(running: Running) -> Mapping[str, Handler]:
     copying = Copying(objects, blobs, reading, buckets)
     multipart = Multipart(store, blobs, buckets, objects, copying, SOURCES)
     listing = Listing(store, buckets)
-    return handlers(UseCases(buckets, objects, copying, multipart, listing, settings.region, settings.regions))
+    crossing = Crossing(store.bucket_get)
+    use_cases = UseCases(
+        buckets=buckets,
+        objects=objects,
+        copying=copying,
+        multipart=multipart,
+        listing=listing,
+        configs=Configs(store, guard),
+        tagging=Tagging(store, guard),
+        crossing=crossing,
+        region=settings.region,
+        regions=settings.regions,
+    )
+    return Surface(handlers(use_cases), crossing.answer_headers)
 
 
 class Observer:

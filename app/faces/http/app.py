@@ -3,12 +3,13 @@
 Knows the order of a request and the error edge. Must not know what operations do. Mounted as a Flask application's
 `wsgi_app` or served as it is: no routing stands between the worker and the handler table.
 
-Authentication comes before every other answer, so nothing about buckets or operations is told to strangers. This edge
-and the stream behind it are the only places that catch everything.
+A signature is verified before anything else is looked at; a request without one enters as nobody, to be decided by the
+gate (services/guard). What comes before both stands in the porch: proxies, and website hosts, which browsers ask
+without credentials. This edge and the stream behind it are the only places that catch everything.
 """
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Final
@@ -17,15 +18,18 @@ from app.core.auth.sigv4 import SignedRequest
 from app.core.errors import Conflict, Corrupt, Full, S3Error, StoreError, Unavailable
 from app.core.s3 import operation as operations
 from app.core.s3.operation import Operation
+from app.core.s3.operations_table import PREFLIGHTS
 from app.core.s3.xml import error_document
 from app.core.types import FileSpan, Piece
 from app.faces.http import wire
-from app.faces.http.exchange import Exchange, Handler, Observe, Record, Report
+from app.faces.http.exchange import Details, Exchange, Observe, Record, Report, Surface
+from app.faces.http.porch import OPEN_PORCH, Porch
 from app.faces.http.wire import Environ, Request, Response, StartResponse
-from app.services.access import Access
-from app.services.call import Call, Sources, Stages
+from app.services.access import ANONYMOUS, Access, Identity
+from app.services.call import Call, Facts, Sources, Stages
 
 RETRY_AFTER_SECONDS: Final = "1"
+_CHARGED: Final = ("x-amz-request-charged", "requester")
 _UNKNOWN: Final = Operation("Unknown", "", b"", {})
 
 
@@ -38,38 +42,46 @@ class _Story:
     host_id: str
     begun: float
     operation: Operation = _UNKNOWN
-    access_key_id: str = ""
+    identity: Identity = ANONYMOUS
+    remote: str = ""
     error: S3Error | None = None
     stages: Stages = field(default_factory=Stages)
 
+    def details(self) -> Details:
+        """For an access log."""
+        return Details.of(self.request, self.operation, self.identity, self.host_id)
+
 
 class S3Door:
-    """One per worker process. `handlers` by operation name; `domains`: virtual-host suffixes, lower case.
+    """One per worker process. `surface`: what is served; `porch`: what stands before it.
 
     `observe` is told each answered request once, when it is over; `report` each bug, with its request id.
     """
 
     def __init__(
         self,
-        handlers: Mapping[str, Handler],
+        surface: Surface,
         access: Access,
         sources: Sources,
         observe: Observe,
         report: Report,
-        domains: Sequence[str] = (),
+        porch: Porch = OPEN_PORCH,
     ) -> None:
-        self._handlers = handlers
+        self._surface = surface
         self._access = access
         self._sources = sources
         self._observe = observe
         self._report = report
-        self._domains = tuple(domain.lower() for domain in domains)
+        self._porch = porch
+        self._domains = porch.domains
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[Piece]:
         request = wire.read_request(environ)
         begun, unique = perf_counter(), self._sources.new_id()
         story = _Story(request, unique[-8:].hex().upper(), b64encode(unique).decode("ascii"), begun)
         response = self._answer(story)
+        if "origin" in request.headers:
+            self._cross(story, response)
         response.headers += (
             ("x-amz-request-id", story.request_id),
             ("x-amz-id-2", story.host_id),
@@ -94,6 +106,11 @@ class S3Door:
 
     def _handle(self, story: _Story) -> Response:
         request = story.request
+        story.remote, secure = self._porch.peers.origin(request)
+        if self._porch.websites is not None:
+            bucket = self._porch.websites.bucket_of(request.headers.get("host", ""))
+            if bucket:
+                return self._porch.websites.visit(request, bucket, self._call(story, request, secure))
         wrong: S3Error | None = None
         meant = request
         try:
@@ -101,13 +118,32 @@ class S3Door:
             story.operation = operations.parse(request.method, request.target, meant.headers, self._domains)
         except S3Error as error:
             wrong = error
-        now_ms = self._sources.now_ms()
-        identity = self._access.authenticate(self._signed(request), now_ms)
-        story.access_key_id = identity.caller.access_key_id
+        operation = story.operation
+        if operation.name not in PREFLIGHTS:
+            story.identity = self._access.authenticate(self._signed(request), self._sources.now_ms())
         if wrong is not None:
             raise wrong
-        call = Call(identity.caller, story.request_id, now_ms, story.stages)
-        return self._handlers[story.operation.name](Exchange(meant, story.operation, call, identity, self._access))
+        call = self._call(story, meant, secure)
+        response = self._surface.handlers[operation.name](
+            Exchange(meant, operation, call, story.identity, self._access)
+        )
+        if story.stages.charged:
+            response.headers.append(_CHARGED)
+        return response
+
+    def _call(self, story: _Story, meant: Request, secure: bool) -> Call:
+        """The request as the use cases see it. References only: what a policy asks is looked up when it asks."""
+        caller, _, auth_type, signature_version, age_ms = story.identity
+        facts = Facts(
+            meant.headers, story.operation.parameters, story.remote, secure, auth_type, signature_version, age_ms
+        )
+        return Call(caller, story.request_id, self._sources.now_ms(), story.stages, facts)
+
+    def _cross(self, story: _Story, response: Response) -> None:
+        """A browser shows its page no answer, not even a refusal, that does not name the page's origin."""
+        operation = story.operation
+        if self._surface.cross is not None and operation.name not in PREFLIGHTS:
+            response.headers += self._surface.cross(operation.bucket, story.request.method, story.request.headers)
 
     def _signed(self, request: Request) -> SignedRequest:
         path, _, query = request.target.partition("?")
@@ -151,12 +187,13 @@ class S3Door:
                 status=status,
                 code="" if error is None else error.code,
                 reason="" if error is None else error.reason,
-                access_key_id=story.access_key_id,
-                remote=request.remote,
+                access_key_id=story.identity.caller.access_key_id,
+                remote=story.remote,
                 bytes_in=_received(request),
                 bytes_out=bytes_out,
                 seconds=perf_counter() - story.begun,
                 stages=story.stages.seconds,
+                details=story.details,
             )
         )
 

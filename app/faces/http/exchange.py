@@ -3,22 +3,25 @@
 Knows shapes, and how a body that is a document is read. Must not know what any operation does.
 """
 
+import re
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from app.core import integrity
 from app.core.errors import S3Error
 from app.core.limits import HELD_BODY_BYTES_MAX
 from app.core.s3.operation import Operation
-from app.faces.http.wire import Request, Response, held
+from app.core.s3.version_ids import parse_version
+from app.core.types import VersionPlace
+from app.faces.http.wire import Headers, Request, Response, held
 from app.services.access import Access, Identity
-from app.services.buckets import Buckets
 from app.services.call import Call
+from app.services.guard import Guard
 from app.services.objects import Incoming, Target
 
 
 class Exchange(NamedTuple):
-    """An authenticated request for a known operation."""
+    """A request for a known operation, by a caller who was believed or who is nobody."""
 
     request: Request
     operation: Operation
@@ -44,7 +47,7 @@ class Exchange(NamedTuple):
         version = version_named(self.parameters.get("versionId"))
         return Target(self.operation.bucket, self.operation.key, version, self.expected_owner)
 
-    def incoming(self, buckets: Buckets) -> Incoming:
+    def incoming(self, guard: Guard) -> Incoming:
         """The body as an object's content; reads nothing of it yet.
 
         But for a small one in HTTP's chunked coding, which tells no length: it is held whole, once the caller is known
@@ -56,7 +59,7 @@ class Exchange(NamedTuple):
             return incoming
         if "transfer-encoding" not in self.headers:
             raise S3Error("MissingContentLength")
-        buckets.find(self.call, self.operation.bucket, self.expected_owner)
+        guard.admit(self.call, self.operation.bucket, "s3:PutObject", self.operation.key, self.expected_owner)
         body = held(incoming.body, HELD_BODY_BYTES_MAX)
         if body is None:
             raise S3Error("MissingContentLength")
@@ -88,25 +91,67 @@ def _too_long(bytes_max: int) -> S3Error:
     return S3Error("MaxMessageLengthExceeded", fields={"MaxMessageLengthBytes": str(bytes_max)})
 
 
-def version_named(text: str | None) -> str | None:
-    """None for the current version, or "null". No other version can exist without versioning: InvalidArgument."""
-    if text is None or text == "null":
-        return text
-    raise S3Error(
-        "InvalidArgument",
-        "Invalid version id specified",
-        fields={"ArgumentName": "versionId", "ArgumentValue": text},
-    )
+def version_named(text: str | None) -> VersionPlace | None:
+    """The version a request names, None for the current one. Raises InvalidArgument for what is no version id."""
+    return None if text is None else parse_version(text)
 
 
 Handler = Callable[[Exchange], Response]
+Cross = Callable[[str, str, Mapping[str, str]], Headers]
+"""(bucket or "", method, headers): what the answer to a request with an Origin bears."""
+
+
+class Surface(NamedTuple):
+    """What a door serves: handlers by operation name, and what answers from other origins bear."""
+
+    handlers: Mapping[str, Handler]
+    cross: Cross | None = None
+
+
+class Details(NamedTuple):
+    """What an access log tells of a request besides, made only when a bucket keeps one; never part of the product's
+    own log. `target`: as on the wire, without signatures and tokens. `requester`: ARN, "" for nobody.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html"""
+
+    key: bytes
+    version_id: str
+    target: str
+    canonical_id: str
+    requester: str
+    signature_version: str
+    auth_type: str
+    host: str
+    user_agent: str
+    referer: str
+    host_id: str
+
+    @classmethod
+    def of(cls, request: Request, operation: Operation, identity: Identity, host_id: str) -> "Details":
+        """From what the door knows at the request's end."""
+        headers = request.headers
+        return cls(
+            key=operation.key,
+            version_id=operation.parameters.get("versionId", ""),
+            target=_SECRET.sub(r"\1=-", request.target),
+            canonical_id=identity.caller.canonical_id,
+            requester=identity.caller.identity.arn,
+            signature_version=identity.signature_version,
+            auth_type=identity.auth_type,
+            host=headers.get("host", ""),
+            user_agent=headers.get("user-agent", ""),
+            referer=headers.get("referer", ""),
+            host_id=host_id,
+        )
+
+
+_SECRET: Final = re.compile(r"(?i)\b(X-Amz-Signature|X-Amz-Security-Token|Signature)=[^&]*")
 
 
 class Record(NamedTuple):
     """One answered request, for the log and the metrics. No key, no query and no header is in it, so no secret is.
 
     `seconds`: from the head's arrival to the last piece handed over. `code`, `reason`: of an error, else "".
-    `access_key_id` is "" for a caller who was not believed. `stages`: seconds by stage.
+    `access_key_id` is "" for a caller who was not believed. `stages`: seconds by stage. `details`: makes the rest.
     """
 
     request_id: str
@@ -122,6 +167,7 @@ class Record(NamedTuple):
     bytes_out: int
     seconds: float
     stages: Mapping[str, float]
+    details: Callable[[], Details]
 
 
 Observe = Callable[[Record], None]
