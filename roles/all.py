@@ -22,7 +22,9 @@ from app.services.blobs import Blobs
 from app.services.buckets import Buckets
 from app.services.configs import Configs
 from app.services.copying import Copying
+from app.services.deleting import Deleting
 from app.services.directory import Directory
+from app.services.drafts import Drafts
 from app.services.guard import Guard
 from app.services.listing import Listing
 from app.services.multipart import Multipart
@@ -63,19 +65,22 @@ def _surface(running: Running, guard: Guard, store: MetadataStore) -> Surface:
     settings = running.told.settings
     chunks = stores.open_chunks(settings, running.offload)
     running.at_end(chunks.close)
-    buckets = Buckets(store, SOURCES)
+    buckets = Buckets(store, guard, SOURCES)
+    drafts = Drafts(guard)
     blobs = Blobs(store, chunks, BufferPool(settings.buffer_budget_bytes), running.offload, SOURCES)
     reading = Reading(store, chunks, SOURCES)
     board = FileReadBoard(DataDir(settings.data_dir).reads)
     running.every("reads", limits.READ_BOARD_SECONDS, lambda: board.publish(reading.oldest_ms()))
-    objects = Objects(store, blobs, reading, buckets, settings.inline_bytes)
-    copying = Copying(objects, blobs, reading, buckets)
-    multipart = Multipart(store, blobs, buckets, objects, copying, SOURCES)
-    listing = Listing(store, buckets)
+    objects = Objects(store, blobs, reading, guard, drafts, settings.inline_bytes)
+    copying = Copying(objects, blobs, reading, guard, drafts)
+    multipart = Multipart(store, blobs, guard, drafts, copying, SOURCES)
+    listing = Listing(store, guard)
     crossing = Crossing(store.bucket_get)
     use_cases = UseCases(
+        guard=guard,
         buckets=buckets,
         objects=objects,
+        deleting=Deleting(store, guard, SOURCES),
         copying=copying,
         multipart=multipart,
         listing=listing,

@@ -149,7 +149,9 @@ def _name(method: str, bucket: str, key: bytes, parameters: Mapping[str, str]) -
         return _plain(method, table.SERVICE_PLAIN, {}, parameters)
     if not key:
         name = _plain(method, table.BUCKET_PLAIN, table.BUCKET_MARKERS, parameters)
-        return _list_objects(parameters) if name == "ListObjects" else name
+        if name == "ListObjects":
+            return _list_objects(parameters)
+        return table.LISTED_WITHOUT_ID.get(name, name) if parameters and "id" not in parameters else name
     name = _plain(method, table.OBJECT_PLAIN, table.OBJECT_MARKERS, parameters)
     if name == "PutObject" and "partNumber" in parameters:
         raise S3Error("InvalidArgument", "A part number needs an uploadId.", fields={"ArgumentName": "partNumber"})
@@ -161,7 +163,7 @@ def _name(method: str, bucket: str, key: bytes, parameters: Mapping[str, str]) -
 def _plain(method: str, plain: Mapping[str, str], markers: table.Markers, parameters: Mapping[str, str]) -> str:
     """The operation by method alone, or by the one marker among the parameters."""
     marker = _marker(markers, parameters) if parameters else ""
-    name = (markers[marker] if marker else plain).get(method)
+    name = (markers[marker] if marker and method != "OPTIONS" else plain).get(method)
     if name is None:
         raise S3Error("MethodNotAllowed", fields={"Method": method, "ResourceType": (marker or "OBJECT").upper()})
     return name

@@ -104,6 +104,15 @@ OBJECT_PLAIN: Final[Mapping[str, str]] = {
     "OPTIONS": "OptionsObject",
 }
 
+LISTED_WITHOUT_ID: Final[Mapping[str, str]] = {
+    f"GetBucket{kind}Configuration": f"ListBucket{kind}Configurations"
+    for kind in ("Analytics", "IntelligentTiering", "Inventory", "Metrics")
+}
+"""What reading a configuration becomes when the query names none by `id`."""
+
+PREFLIGHTS: Final = frozenset({"OptionsBucket", "OptionsObject"})
+"""Asked by browsers before a request from another origin, without a signature; whatever the query says."""
+
 OBJECT_LEVEL_OF_COPY: Final[Mapping[str, str]] = {"PutObject": "CopyObject", "UploadPart": "UploadPartCopy"}
 """What a request becomes when it bears `x-amz-copy-source`."""
 
@@ -118,6 +127,7 @@ TAKES_VERSION: Final = frozenset(
         "GetObjectRetention",
         "GetObjectTagging",
         "HeadObject",
+        "OptionsObject",
         "PutObjectAcl",
         "PutObjectLegalHold",
         "PutObjectRetention",
@@ -152,7 +162,8 @@ REFUSED: Final = frozenset(
 
 def _named() -> frozenset[str]:
     tables = [*BUCKET_MARKERS.values(), *OBJECT_MARKERS.values(), SERVICE_PLAIN, BUCKET_PLAIN, OBJECT_PLAIN]
-    return frozenset(name for table in tables for name in table.values()) | set(OBJECT_LEVEL_OF_COPY.values())
+    variants = {*OBJECT_LEVEL_OF_COPY.values(), *LISTED_WITHOUT_ID.values()}
+    return frozenset(name for table in tables for name in table.values()) | variants
 
 
 WORKS: Final = (_named() | {"ListObjectsV2"}) - REFUSED

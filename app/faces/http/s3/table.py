@@ -7,27 +7,39 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from app.faces.http.exchange import Handler
+from app.faces.http.s3 import configs
 from app.faces.http.s3.buckets import BucketHandlers
+from app.faces.http.s3.cors import Crossing
 from app.faces.http.s3.deletes import DeleteHandlers
 from app.faces.http.s3.listings import ListingHandlers
 from app.faces.http.s3.multipart import MultipartHandlers
 from app.faces.http.s3.objects import ObjectHandlers
+from app.faces.http.s3.tagging import TaggingHandlers
 from app.services.buckets import Buckets
+from app.services.configs import Configs
 from app.services.copying import Copying
+from app.services.deleting import Deleting
+from app.services.guard import Guard
 from app.services.listing import Listing
 from app.services.multipart import Multipart
 from app.services.objects import Objects
+from app.services.tagging import Tagging
 
 
 @dataclass(frozen=True, slots=True)
 class UseCases:
     """What the handlers call, and the regions buckets may live in (the server's own is `region`)."""
 
+    guard: Guard
     buckets: Buckets
     objects: Objects
+    deleting: Deleting
     copying: Copying
     multipart: Multipart
     listing: Listing
+    configs: Configs
+    tagging: Tagging
+    crossing: Crossing
     region: str = "us-east-1"
     regions: Collection[str] = field(default_factory=tuple)
 
@@ -35,24 +47,28 @@ class UseCases:
 def handlers(use_cases: UseCases) -> dict[str, Handler]:
     """Handlers by operation name."""
     buckets = BucketHandlers(use_cases.buckets, use_cases.region, use_cases.regions)
-    objects = ObjectHandlers(use_cases.objects, use_cases.copying, use_cases.buckets)
-    multipart = MultipartHandlers(use_cases.multipart, use_cases.buckets)
+    objects = ObjectHandlers(use_cases.objects, use_cases.copying, use_cases.guard)
+    deletes = DeleteHandlers(use_cases.deleting, use_cases.guard)
+    multipart = MultipartHandlers(use_cases.multipart, use_cases.guard)
     listings = ListingHandlers(use_cases.listing)
-    return {
+    tagging = TaggingHandlers(use_cases.tagging)
+    return configs.handlers(use_cases.configs) | {
         "AbortMultipartUpload": multipart.abort_multipart_upload,
         "CompleteMultipartUpload": multipart.complete_multipart_upload,
         "CopyObject": objects.copy_object,
         "CreateBucket": buckets.create_bucket,
         "CreateMultipartUpload": multipart.create_multipart_upload,
         "DeleteBucket": buckets.delete_bucket,
-        "DeleteObject": objects.delete_object,
-        "DeleteObjects": DeleteHandlers(use_cases.objects, use_cases.buckets).delete_objects,
+        "DeleteObject": deletes.delete_object,
+        "DeleteObjectTagging": tagging.delete_object_tagging,
+        "DeleteObjects": deletes.delete_objects,
         "GetBucketAcl": buckets.get_bucket_acl,
         "GetBucketLocation": buckets.get_bucket_location,
         "GetBucketVersioning": buckets.get_bucket_versioning,
         "GetObject": objects.get_object,
         "GetObjectAcl": objects.get_object_acl,
         "GetObjectAttributes": objects.get_object_attributes,
+        "GetObjectTagging": tagging.get_object_tagging,
         "HeadBucket": buckets.head_bucket,
         "HeadObject": objects.head_object,
         "ListBuckets": buckets.list_buckets,
@@ -61,7 +77,11 @@ def handlers(use_cases: UseCases) -> dict[str, Handler]:
         "ListObjects": listings.list_objects,
         "ListObjectsV2": listings.list_objects_v2,
         "ListParts": multipart.list_parts,
+        "OptionsBucket": use_cases.crossing.preflight,
+        "OptionsObject": use_cases.crossing.preflight,
+        "PutBucketVersioning": buckets.put_bucket_versioning,
         "PutObject": objects.put_object,
+        "PutObjectTagging": tagging.put_object_tagging,
         "UploadPart": multipart.upload_part,
         "UploadPartCopy": multipart.upload_part_copy,
     }
