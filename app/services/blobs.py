@@ -21,6 +21,7 @@ from app.core import limits
 from app.core.body import Body
 from app.core.checksums import hasher
 from app.core.errors import Conflict, Full, Missing, S3Error, StoreError
+from app.core.sealing.frames import DataKey
 from app.core.types import BlobId, ChunkEntry, ChunkId, Content, RefId
 from app.ports.chunks import BlobName, ChunkStore
 from app.ports.metadata import MetadataStore
@@ -28,6 +29,7 @@ from app.runtime.buffers import BufferPool
 from app.runtime.offload import Offload
 from app.services.call import Call, Sources
 from app.services.digesting import CHUNK_NAME, Digesting
+from app.services.receiving import Receiver, receiver_of
 
 T = TypeVar("T")
 Publish = Callable[[Content, frozenset[ChunkId], bool], T]
@@ -35,11 +37,15 @@ Publish = Callable[[Content, frozenset[ChunkId], bool], T]
 
 
 class Intake:
-    """One body, taken in whole. `digests` by algorithm; commit it or leave the context and it is given up."""
+    """One body, taken in whole. `digests` by algorithm; commit it or leave the context and it is given up.
 
-    def __init__(self, blobs: "Blobs", call: Call, ref_id: RefId, size: int) -> None:
+    `size`: bytes of the body, which is what a version or part says of itself; `stored_size` is the content's.
+    """
+
+    def __init__(self, blobs: "Blobs", call: Call, ref_id: RefId, size: int, stored_size: int) -> None:
         self.ref_id = ref_id
         self.size = size
+        self._stored_size = stored_size
         self.digests: dict[str, bytes] = {}
         self._blobs = blobs
         self._call = call
@@ -91,7 +97,7 @@ class Intake:
             raise
 
     def _content(self) -> Content:
-        return Content(self.ref_id, self.size, self._inline, tuple(self._entries))
+        return Content(self.ref_id, self._stored_size, self._inline, tuple(self._entries))
 
     def adopt(self, contents: Sequence[ChunkEntry | bytes]) -> None:
         """Make the content of what the store holds already. Raises Conflict when a chunk is no longer live."""
@@ -122,34 +128,29 @@ class Intake:
                 naming.update(each)
                 self._entries.append(self._store_pinned(naming.digest(), memoryview(each)))
 
-    def take_inline(self, body: Body, digesting: Digesting) -> None:
-        data = bytearray(self.size)
-        view = memoryview(data)
-        _fill(body, view)
-        digesting.update(view, in_chunk=False)
-        self._inline = bytes(data)
+    def take_inline(self, body: Body, digesting: Digesting, receiver: Receiver) -> None:
+        self._inline = receiver.inline(body, digesting)
 
-    def take_one_chunk(self, body: Body, digesting: Digesting, view: memoryview) -> None:
-        _receive_chunk(body, digesting, view, self._call)
+    def take_one_chunk(self, body: Body, digesting: Digesting, receiver: Receiver, view: memoryview) -> None:
+        """`view`: the chunk's place."""
+        receiver.receive(body, digesting, view, self._call)
         self._view = view
         chunk_id = digesting.chunk_id()
         blob_id = self._blobs.store.chunks_live([chunk_id]).get(chunk_id)
         if blob_id is None:
             blob_id = self._put(chunk_id, view)
             self._uploaded[chunk_id] = blob_id
-        self._entries.append(ChunkEntry(chunk_id, blob_id, self.size))
+        self._entries.append(ChunkEntry(chunk_id, blob_id, len(view)))
 
-    def take_chunks(self, body: Body, digesting: Digesting, view: memoryview) -> None:
-        """`view`: two chunk buffers. While one chunk is stored the next is received into the other."""
+    def take_chunks(self, body: Body, digesting: Digesting, receiver: Receiver, chunks: Iterable[memoryview]) -> None:
+        """`chunks`: each one's place, in two buffers by turns. While one chunk is stored the next is received."""
         store = self._blobs.store
         store.intent_open(self.ref_id, self._call.now_ms + limits.INTENT_SECONDS * 1000)
         self._pinned = True
         storing: gevent.Greenlet[..., ChunkEntry] | None = None
         try:
-            for index, start in enumerate(range(0, self.size, limits.CHUNK_BYTES_MAX)):
-                half = (index & 1) * limits.CHUNK_BYTES_MAX
-                chunk = view[half : half + min(limits.CHUNK_BYTES_MAX, self.size - start)]
-                _receive_chunk(body, digesting, chunk, self._call)
+            for chunk in chunks:
+                receiver.receive(body, digesting, chunk, self._call)
                 chunk_id = digesting.chunk_id()
                 if storing is not None:
                     self._entries.append(storing.get())
@@ -204,30 +205,37 @@ class Blobs:
 
     @contextmanager
     def take_in(
-        self, call: Call, body: Body, algorithms: Iterable[str], inline_bytes: int = limits.INLINE_BYTES_MAX
+        self,
+        call: Call,
+        body: Body,
+        algorithms: Iterable[str],
+        inline_bytes: int = limits.INLINE_BYTES_MAX,
+        data_key: DataKey | None = None,
     ) -> Iterator[Intake]:
         """Receive the whole body; on entry every chunk is durable and every digest known, nothing is visible yet.
 
-        `body.length` must be known. Raises S3Error from the body (IncompleteBody, RequestTimeout, signature errors),
-        Full, Unavailable (buffers or store busy). Leaving without `Intake.commit` gives everything up.
+        `body.length` must be known. With a `data_key` frames are stored; the digests are those of the plaintext all the
+        same. Raises S3Error from the body (IncompleteBody, RequestTimeout, signature errors), Full, Unavailable
+        (buffers or store busy). Leaving without `Intake.commit` gives everything up.
         """
         if body.length is None:
             raise S3Error("MissingContentLength")
-        size = body.length
-        intake = Intake(self, call, self.sources.new_id(), size)
+        size, ref_id = body.length, self.sources.new_id()
+        receiver = receiver_of(size, None if data_key is None else data_key.frames(ref_id, size))
+        intake = Intake(self, call, ref_id, size, receiver.stored_size)
         digesting = Digesting(self._offload, algorithms)
-        if size <= inline_bytes:
-            intake.take_inline(body, digesting)
+        if receiver.stored_size <= inline_bytes:
+            intake.take_inline(body, digesting, receiver)
             _finish(body, intake, digesting)
             yield intake
             return
-        whole = size <= limits.CHUNK_BYTES_MAX
-        with self._pool.take(size if whole else 2 * limits.CHUNK_BYTES_MAX) as buffer:
+        with self._pool.take(receiver.buffer_size) as buffer:
             try:
-                if whole:
-                    intake.take_one_chunk(body, digesting, buffer.view[:size])
+                chunks = receiver.chunks(buffer.view)
+                if len(chunks) == 1:
+                    intake.take_one_chunk(body, digesting, receiver, chunks[0])
                 else:
-                    intake.take_chunks(body, digesting, buffer.view)
+                    intake.take_chunks(body, digesting, receiver, chunks)
                 _finish(body, intake, digesting)
                 yield intake
             finally:
@@ -240,9 +248,10 @@ class Blobs:
     def adopt(self, call: Call, size: int, contents: Sequence[ChunkEntry | bytes]) -> Iterator[Intake]:
         """A content of `size` bytes made of what the store holds already: nothing is read, nothing written twice.
 
+        Never of an encrypted content, whose frames open under their own ref id alone.
         Raises Conflict, here or from the commit, when a chunk was released meanwhile.
         """
-        intake = Intake(self, call, self.sources.new_id(), size)
+        intake = Intake(self, call, self.sources.new_id(), size, size)
         try:
             intake.adopt(contents)
             yield intake
@@ -273,17 +282,3 @@ def _finish(body: Body, intake: Intake, digesting: Digesting) -> None:
     if body.receive(memoryview(bytearray(1))):
         raise S3Error("IncompleteBody", reason="the body is longer than declared")
     intake.digests = digesting.finish()
-
-
-def _receive_chunk(body: Body, digesting: Digesting, view: memoryview, call: Call) -> None:
-    for start in range(0, len(view), limits.SLICE_BYTES):
-        piece = view[start : start + limits.SLICE_BYTES]
-        begun = monotonic()
-        _fill(body, piece)
-        call.stages.add("receive", monotonic() - begun)
-        digesting.update(piece, in_chunk=True)
-
-
-def _fill(body: Body, view: memoryview) -> None:
-    if len(view) and body.receive(view) != len(view):
-        raise S3Error("IncompleteBody")

@@ -39,6 +39,16 @@ class Digesting:
         self._chunk_job = submit(self._naming().update, view) if in_chunk else None
         self._jobs = [submit(each.update, view) for each in self._hashers.values()]
 
+    def name(self, view: memoryview) -> None:
+        """Feed the chunk being named alone, after an `update` that was not: the bytes stored are not those that came.
+
+        This slice, too, may still be being read until the next `update`, `chunk_id` or `wait` returns.
+        """
+        if len(view) < limits.OFFLOAD_BYTES_MIN:
+            self._naming().update(view)
+        else:
+            self._chunk_job = self._offload.submit(self._naming().update, view)
+
     def chunk_id(self) -> bytes:
         """The name of the chunk fed since the last call; the other digests may still be running."""
         if self._chunk_job is not None:
