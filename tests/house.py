@@ -7,9 +7,12 @@ from pathlib import Path
 from app.adapters.chunks.memory import MemoryStore
 from app.adapters.sql.store import SqliteStore
 from app.core import limits
+from app.core.cluster import Account, ClusterState, Command, Outcome
+from app.core.cluster.state import assembled
+from app.core.errors import Unavailable
 from app.core.ids import make_id
 from app.core.integrity import NOTHING, Integrity
-from app.core.types import Attributes
+from app.core.s3.wanted import NOTHING_WANTED
 from app.runtime.buffers import BufferPool
 from app.runtime.offload import Offload
 from app.services.blobs import Blobs
@@ -17,7 +20,11 @@ from app.services.buckets import Buckets
 from app.services.call import Call, Caller, Sources, Stages
 from app.services.check import Check
 from app.services.copying import Copying
+from app.services.deleting import Deleting, Removal, Wish
+from app.services.directory import Directory
+from app.services.drafts import Drafts
 from app.services.gc import Gc, GcSettings
+from app.services.guard import Guard
 from app.services.listing import Listing
 from app.services.multipart import Multipart
 from app.services.objects import Incoming, Objects, Selection, Target
@@ -26,6 +33,7 @@ from migrations.run import migrate
 
 MIB = limits.MIB
 OWNER = Caller("111111111111", "a" * 64, "owner", "AK")
+OTHER = Caller("222222222222", "b" * 64, "other", "BK")
 
 
 def noise(size: int, seed: int = 1) -> bytes:
@@ -59,6 +67,22 @@ class Board:
         return 2**62 if self.oldest is None else self.oldest
 
 
+class Accounts:
+    """The control state of two accounts, which nobody changes."""
+
+    def __init__(self) -> None:
+        made = [Account(who.account_id, who.canonical_id, who.display_name, "", 0) for who in (OWNER, OTHER)]
+        self._state = assembled(1, made, (), {})
+
+    def state(self) -> ClusterState:
+        return self._state
+
+    def submit(self, command: Command) -> Outcome:
+        raise Unavailable("nothing changes here")
+
+    def close(self) -> None: ...
+
+
 class House:
     """Every service over two stores, and a clock set by hand."""
 
@@ -71,14 +95,17 @@ class House:
         self.chunks = chunks or MemoryStore()
         self.offload = Offload(4)
         self.board = Board()
-        self.buckets = Buckets(self.store, self.sources)
+        self.guard = Guard(self.store, Directory(Accounts()))
+        self.drafts = Drafts(self.guard)
+        self.buckets = Buckets(self.store, self.guard, self.sources)
         self.pool = BufferPool(64 * MIB)
         self.blobs = Blobs(self.store, self.chunks, self.pool, self.offload, self.sources)
         self.reading = Reading(self.store, self.chunks, self.sources)
-        self.objects = Objects(self.store, self.blobs, self.reading, self.buckets, limits.INLINE_BYTES_MAX)
-        self.copying = Copying(self.objects, self.blobs, self.reading, self.buckets)
-        self.multipart = Multipart(self.store, self.blobs, self.buckets, self.objects, self.copying, self.sources)
-        self.listing = Listing(self.store, self.buckets)
+        self.objects = Objects(self.store, self.blobs, self.reading, self.guard, self.drafts, limits.INLINE_BYTES_MAX)
+        self.deleting = Deleting(self.store, self.guard, self.sources)
+        self.copying = Copying(self.objects, self.blobs, self.reading, self.guard, self.drafts)
+        self.multipart = Multipart(self.store, self.blobs, self.guard, self.drafts, self.copying, self.sources)
+        self.listing = Listing(self.store, self.guard)
         self.gc = Gc(self.store, self.chunks, self.board, self.sources, GcSettings("test", 300_000))
 
     def call(self, caller: Caller = OWNER) -> Call:
@@ -86,7 +113,10 @@ class House:
 
     def put(self, key: bytes, data: bytes, integrity: Integrity = NOTHING) -> str:
         incoming = Incoming(BytesBody(data), integrity)
-        return self.objects.put(self.call(), Target("bucket", key), Attributes(), incoming).etag
+        return self.objects.put(self.call(), Target("bucket", key), NOTHING_WANTED, incoming).version.etag
+
+    def delete(self, key: bytes, bucket: str = "bucket") -> Removal:
+        return self.deleting.delete(self.call(), Wish(Target(bucket, key)))
 
     def get(self, key: bytes, span: tuple[int, int] | None = None) -> bytes:
         read = self.objects.get(self.call(), Target("bucket", key), Selection(span=lambda size: span))

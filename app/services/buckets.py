@@ -1,13 +1,14 @@
-"""The bucket use cases: list, create, find, delete. Knows ownership; must not know keys, wires or SQL."""
+"""The bucket use cases: list, create, find, delete, and their versioning. Must not know keys, wires or SQL."""
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.core import limits
 from app.core.errors import Conflict, Missing, S3Error
-from app.core.types import Bucket, BucketId
+from app.core.types import Bucket, BucketId, Versioning
 from app.ports.metadata import MetadataStore
 from app.services.call import Call, Sources
+from app.services.guard import Guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,9 @@ class BucketPage:
 class Buckets:
     """Use cases on whole buckets. Errors: S3Error; StoreError from the store passes through."""
 
-    def __init__(self, store: MetadataStore, sources: Sources) -> None:
+    def __init__(self, store: MetadataStore, guard: Guard, sources: Sources) -> None:
         self._store = store
+        self._guard = guard
         self._sources = sources
 
     def list(self, call: Call, prefix: str = "", after: str = "", limit: int = limits.LIST_BUCKETS_MAX) -> BucketPage:
@@ -31,15 +33,17 @@ class Buckets:
         page = found[:limit]
         return BucketPage(page, page[-1].name if len(found) > limit and page else "")
 
-    def create(self, call: Call, name: str, region: str) -> Bucket:
-        """Claim `name` for the caller; durable on return.
+    def create(self, call: Call, name: str, region: str, object_lock: bool = False) -> Bucket:
+        """Claim `name` for the caller; durable on return. `object_lock`: objects may be locked, so it has versioning.
 
         Raises BucketAlreadyOwnedByYou, BucketAlreadyExists (the namespace is shared), TooManyBuckets.
         """
         held = self._store.buckets_scan(call.caller.canonical_id, "", "", limits.BUCKETS_PER_ACCOUNT_MAX)
         if len(held) >= limits.BUCKETS_PER_ACCOUNT_MAX:
             raise S3Error("TooManyBuckets")
-        bucket = Bucket(self._sources.new_id(), name, call.caller.canonical_id, call.now_ms, region)
+        versioning = Versioning.ENABLED if object_lock else Versioning.OFF
+        owner = call.caller.canonical_id
+        bucket = Bucket(self._sources.new_id(), name, owner, call.now_ms, region, versioning, object_lock)
         try:
             self._store.bucket_create(bucket)
         except Conflict:
@@ -55,26 +59,34 @@ class Buckets:
             return S3Error("BucketAlreadyOwnedByYou", fields={"BucketName": name})
         return S3Error("BucketAlreadyExists", fields={"BucketName": name})
 
-    def find(self, call: Call, name: str, expected_owner: str = "") -> Bucket:
-        """The bucket, if the caller may use it: its owner may, and root.
+    def find(self, call: Call, name: str, expected_owner: str, action: str) -> Bucket:
+        """The bucket, for a caller who may do `action` with it. Raises NoSuchBucket, AccessDenied."""
+        return self._guard.admit(call, name, action, expected_owner=expected_owner).bucket
 
-        `expected_owner`: `x-amz-expected-bucket-owner`, an account's 12-digit id. Raises NoSuchBucket, AccessDenied.
+    def set_versioning(self, call: Call, name: str, expected_owner: str, versioning: Versioning) -> None:
+        """Turn versioning on, or suspend it. Raises InvalidBucketState for suspending it where objects are locked.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketVersioning.html
         """
+        bucket = self.find(call, name, expected_owner, "s3:PutBucketVersioning")
+
+        def amend(found: Bucket) -> Bucket:
+            if found.object_lock and versioning is not Versioning.ENABLED:
+                raise S3Error(
+                    "InvalidBucketState",
+                    "An Object Lock configuration is present on this bucket, so its versioning cannot be suspended.",
+                )
+            return replace(found, versioning=versioning)
+
         try:
-            bucket = self._store.bucket_get(name)
+            self._store.bucket_amend(bucket.bucket_id, amend)
         except Missing:
             raise S3Error("NoSuchBucket", fields={"BucketName": name}) from None
-        owns = bucket.owner == call.caller.canonical_id
-        if not owns and not call.caller.root:
-            raise S3Error("AccessDenied", reason="implicit deny: the bucket belongs to another account")
-        if expected_owner and not (owns and expected_owner == call.caller.account_id):
-            raise S3Error("AccessDenied", reason="the bucket's owner is not the expected one")
-        return bucket
 
     def delete(self, call: Call, name: str, expected_owner: str = "") -> None:
         """Uploads in progress do not keep a bucket: they are aborted. Raises BucketNotEmpty while a version is left."""
-        bucket = self.find(call, name, expected_owner)
-        if self._store.currents_scan(bucket.bucket_id, b"", True, None, 1):
+        bucket = self.find(call, name, expected_owner, "s3:DeleteBucket")
+        if self._store.versions_scan(bucket.bucket_id, b"", None, None, 1):
             raise S3Error("BucketNotEmpty", fields={"BucketName": name})
         self._abort_uploads(bucket.bucket_id)
         try:

@@ -6,19 +6,23 @@ SQL. The rules on parts (order, sizes, ETags, checksums) are core/s3/multipart's
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from app.core import integrity as integrity_rules
 from app.core import limits
 from app.core.errors import Conflict, Missing, S3Error
 from app.core.s3.multipart import Assembly, RequestedPart, assemble, part_checksum_algorithm
-from app.core.types import NULL_VERSION, Attributes, Checksum, Content, Part, RefId, Upload, Version
+from app.core.s3.version_ids import shown_text
+from app.core.s3.wanted import Wanted
+from app.core.types import Bucket, Checksum, Content, Part, RefId, Upload, Version
 from app.ports.metadata import Check, Completion, MetadataStore, PartCommit
 from app.services.blobs import Blobs
-from app.services.buckets import Buckets
 from app.services.call import Call, Sources
 from app.services.copying import Copying
-from app.services.objects import Incoming, Objects, Selection, Target
+from app.services.drafts import Drafts
+from app.services.guard import Guard
+from app.services.objects import Incoming, ObjectRead, Selection, Stored, Target
+from app.services.removal import replacing_check
 
 COMPLETE_ATTEMPTS_MAX = 4  # reading the parts again when one was replaced while completing
 
@@ -35,27 +39,29 @@ class Multipart:
     """Use cases on multipart uploads. Errors: S3Error; StoreError from the stores passes through."""
 
     def __init__(
-        self, store: MetadataStore, blobs: Blobs, buckets: Buckets, objects: Objects, copying: Copying, sources: Sources
+        self, store: MetadataStore, blobs: Blobs, guard: Guard, drafts: Drafts, copying: Copying, sources: Sources
     ) -> None:
         self._store = store
         self._blobs = blobs
-        self._buckets = buckets
-        self._objects = objects
+        self._guard = guard
+        self._drafts = drafts
         self._copying = copying
         self._sources = sources
 
-    def create(self, call: Call, target: Target, attributes: Attributes, algorithm: str, kind: str) -> Upload:
+    def create(self, call: Call, target: Target, wanted: Wanted, algorithm: str, kind: str) -> Upload:
         """Begin an upload; durable on return. `algorithm`, `kind`: the object's checksum, "" for none."""
-        bucket = self._buckets.find(call, target.bucket, target.expected_owner)
+        bucket = self._guard.admit(call, target.bucket, "s3:PutObject", target.key, target.expected_owner).bucket
+        draft = self._drafts.draft(call, bucket, target.key, wanted)
         upload = Upload(
             upload_id=self._sources.new_id(),
             bucket_id=bucket.bucket_id,
             key=target.key,
-            owner=call.caller.canonical_id,
+            owner=draft.owner,
             initiated_ms=call.now_ms,
-            attributes=attributes,
+            attributes=draft.attributes,
             checksum_algorithm=algorithm,
             checksum_kind=kind,
+            initiator=_initiator(call, draft.owner),
         )
         try:
             self._store.upload_create(upload)
@@ -63,9 +69,15 @@ class Multipart:
             raise S3Error("NoSuchBucket", fields={"BucketName": target.bucket}) from None
         return upload
 
-    def find(self, call: Call, target: UploadTarget) -> Upload:
-        """The upload, if it is one of this object's. Raises NoSuchUpload."""
-        bucket = self._buckets.find(call, target.object.bucket, target.object.expected_owner)
+    def find(self, call: Call, target: UploadTarget, action: str = "s3:PutObject") -> Upload:
+        """The upload, if it is one of this object's and the caller may do `action`. Raises NoSuchUpload."""
+        return self._found(self._admitted(call, target, action), target)
+
+    def _admitted(self, call: Call, target: UploadTarget, action: str) -> Bucket:
+        addressed = target.object
+        return self._guard.admit(call, addressed.bucket, action, addressed.key, addressed.expected_owner).bucket
+
+    def _found(self, bucket: Bucket, target: UploadTarget) -> Upload:
         try:
             upload = self._store.upload_get(_upload_id(target))
         except Missing:
@@ -109,18 +121,16 @@ class Multipart:
 
     def copy_part(
         self, call: Call, target: UploadTarget, number: int, source: Target, selection: Selection
-    ) -> tuple[Part, Version]:
-        """Store a span of an object as part `number`; also returns the source's version. Raises as upload_part."""
+    ) -> tuple[Part, ObjectRead]:
+        """Store a span of an object as part `number`; also returns what was read. Raises as upload_part."""
         self.find(call, target)
-        read = self._objects.head(call, source, selection)
-        if read.length > limits.PART_BYTES_MAX:
-            raise S3Error("InvalidRequest", "The specified copy source is larger than the maximum allowable size.")
+        read = self._copying.source(call, source, selection)
         try:
             with closing(self._copying.body(read)) as body:
                 part = self.upload_part(call, target, number, Incoming(body, integrity_rules.NOTHING))
         except Missing:
             raise S3Error("SlowDown", reason="the source was replaced while it was copied") from None
-        return part, read.version
+        return part, read
 
     def complete(
         self,
@@ -129,35 +139,34 @@ class Multipart:
         requested: Sequence[RequestedPart],
         declared: Checksum | None,
         check: Check | None = None,
-    ) -> Version:
+    ) -> Stored:
         """Make the object of the chosen parts; durable and visible on return, and the upload is gone.
 
         A retried completion with the same parts answers the version it made. Raises NoSuchUpload, InvalidPart,
         InvalidPartOrder, EntityTooSmall, BadDigest and what `check` raises.
         """
+        bucket = self._admitted(call, target, "s3:PutObject")
         try:
-            upload = self.find(call, target)
+            upload = self._found(bucket, target)
         except S3Error as error:
             if error.code != "NoSuchUpload":
                 raise
-            return self._completed_before(call, target, requested)
-        # What lies in a bucket is its owner's, whoever brought it: root may in everybody's.
-        owner = self._buckets.find(call, target.object.bucket).owner
+            return self._completed_before(bucket, target, requested)
         for _ in range(COMPLETE_ATTEMPTS_MAX):
             assembly = assemble(upload, requested, self._stored_parts(upload.upload_id), declared)
             try:
-                return self._complete(call, replace(upload, owner=owner), assembly, check)
+                return self._complete(call, bucket, upload, assembly, check)
             except Conflict:
                 continue  # a part was replaced between reading and completing
             except Missing:
-                return self._completed_before(call, target, requested)
+                return self._completed_before(bucket, target, requested)
         raise S3Error("OperationAborted", reason="parts kept changing while the upload was being completed")
 
-    def _complete(self, call: Call, upload: Upload, assembly: Assembly, check: Check | None) -> Version:
+    def _complete(self, call: Call, bucket: Bucket, upload: Upload, assembly: Assembly, check: Check | None) -> Stored:
         version = Version(
             bucket_id=upload.bucket_id,
             key=upload.key,
-            version_id=NULL_VERSION,
+            version_id=self._sources.new_id(),
             seq=0,
             ref_id=upload.upload_id,
             size=assembly.size,
@@ -168,22 +177,27 @@ class Multipart:
             checksum=assembly.checksum,
             part_count=len(assembly.parts),
         )
+        completion = Completion(version, assembly.parts, check, replacing_check(call, bucket))
         with call.stages.timed("commit"):
-            return self._store.complete_upload(Completion(version, assembly.parts, check))
+            stored = self._store.complete_upload(completion)
+        return Stored(stored, shown_text(stored, bucket.versioning))
 
-    def _completed_before(self, call: Call, target: UploadTarget, requested: Sequence[RequestedPart]) -> Version:
-        """The version an earlier completion of this very upload made, if it is still the current one."""
-        try:
-            version = self._objects.head(call, target.object, Selection()).version
-        except S3Error:
-            raise _no_such_upload(target) from None
-        if version.ref_id != _upload_id(target) or not version.part_count:
+    def _completed_before(self, bucket: Bucket, target: UploadTarget, requested: Sequence[RequestedPart]) -> Stored:
+        """The version an earlier completion of this very upload made, if it is still one of the newest.
+
+        Only so many versions of the key are looked through: a client that lost the answer asks again soon.
+        """
+        upload_id, key = _upload_id(target), target.object.key
+        stop = key + b"\x00"
+        stacked = self._store.versions_scan(bucket.bucket_id, key, None, stop, limits.LIST_KEYS_MAX)
+        version = next((each for each in stacked if each.part_count and each.ref_id == upload_id), None)
+        if version is None:
             raise _no_such_upload(target)
         stored = self._stored_parts(version.ref_id)
         same = [(part.number, part.etag) for part in requested] == [(p.number, p.etag) for p in stored.values()]
         if not same:
             raise _no_such_upload(target)
-        return version
+        return Stored(version, shown_text(version, bucket.versioning))
 
     def _stored_parts(self, upload_id: RefId) -> dict[int, Part]:
         """Every part by number, in order: at most PART_NUMBER_MAX rows, read a page at a time."""
@@ -196,7 +210,7 @@ class Multipart:
 
     def abort(self, call: Call, target: UploadTarget) -> None:
         """Give the upload and its parts up. Raises NoSuchUpload, also for a completed one."""
-        upload = self.find(call, target)
+        upload = self.find(call, target, "s3:AbortMultipartUpload")
         try:
             self._store.upload_abort(upload.upload_id)
         except Missing:
@@ -204,7 +218,7 @@ class Multipart:
 
     def list_parts(self, call: Call, target: UploadTarget, after: int, limit: int) -> tuple[Upload, list[Part]]:
         """The upload and up to `limit` of its parts with numbers > `after`."""
-        upload = self.find(call, target)
+        upload = self.find(call, target, "s3:ListMultipartUploadParts")
         return upload, self._store.parts_scan(upload.upload_id, after, limit)
 
 
@@ -213,6 +227,14 @@ def _upload_id(target: UploadTarget) -> RefId:
     if len(text) != 32 or not all(digit in "0123456789abcdef" for digit in text):
         raise _no_such_upload(target)
     return bytes.fromhex(text)
+
+
+def _initiator(call: Call, owner: str) -> str:
+    """Who began it, as the upload keeps it: canonical id and ARN, "" for the owner's own root."""
+    caller = call.caller
+    if caller.canonical_id == owner and caller.principal is None:
+        return ""
+    return f"{caller.canonical_id} {caller.identity.arn}"
 
 
 def _no_such_upload(target: UploadTarget) -> S3Error:

@@ -1,37 +1,38 @@
-"""The object use cases: put, read, delete one or many, describe. Visible only by the store's transaction.
+"""The object use cases: put, read, describe. Visible only by the store's transaction.
 
 Knows the order body -> digests -> commit, and read-again when a version is replaced under a reader. Must not know wires
-or SQL. Copies live in services/copying, multipart uploads in services/multipart.
+or SQL. Copies live in services/copying, deletions in services/deleting, multipart uploads in services/multipart.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
-
-from gevent.pool import Pool
 
 from app.core import integrity as integrity_rules
 from app.core import limits
 from app.core.body import Body
-from app.core.errors import Missing, S3Error, StoreError
+from app.core.errors import Missing, S3Error
 from app.core.integrity import Integrity
-from app.core.types import NULL_VERSION, Attributes, Bucket, Content, ContentPage, Part, Version
+from app.core.s3.times import http_date
+from app.core.s3.version_ids import place_text, shown_text, version_text
+from app.core.s3.wanted import Wanted
+from app.core.types import NO_LOCK, Bucket, Content, ContentPage, Lock, Part, Version, Versioning, VersionPlace
 from app.ports.metadata import Check, Commit, MetadataStore
 from app.services.blobs import Blobs, Intake
-from app.services.buckets import Buckets
 from app.services.call import Call
+from app.services.drafts import Drafts
+from app.services.guard import Admission, Guard
 from app.services.reading import Pieces, Reading
+from app.services.removal import replacing_check
 
 READ_ATTEMPTS_MAX = 4  # looking a version up again when it was replaced and released under the reader
-DELETES_AT_ONCE = 64  # keys of one DeleteObjects under way together, so that they share group commits
 
 
 class Target(NamedTuple):
-    """An object as addressed. `version`: None (the current one) or "null". `expected_owner`: an account id or ""."""
+    """An object as addressed. `version`: None is the current one. `expected_owner`: an account id or ""."""
 
     bucket: str
     key: bytes
-    version: str | None = None
+    version: VersionPlace | None = None
     expected_owner: str = ""
 
 
@@ -52,9 +53,19 @@ class Selection(NamedTuple):
     part_number: int | None = None
 
 
+class Stored(NamedTuple):
+    """A version just written. `shown`: its id as the answer tells it, "" where S3 tells none."""
+
+    version: Version
+    shown: str
+
+
 class ObjectRead(NamedTuple):
     """Bytes [start, start + length) of `version`; `partial` says 206. `part` when one was asked for. `pieces` is None
-    for HEAD; else iterate once and close."""
+    for HEAD; else iterate once and close.
+
+    What the caller may know besides: `shown`, as in Stored; `tag_count`; `lock`.
+    """
 
     version: Version
     start: int
@@ -62,71 +73,86 @@ class ObjectRead(NamedTuple):
     partial: bool
     part: Part | None = None
     pieces: Pieces | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Deletion:
-    """One key of DeleteObjects and what became of it; `error` is None when it is gone."""
-
-    key: bytes
-    version: str | None
-    error: S3Error | None = None
+    shown: str = ""
+    tag_count: int = 0
+    lock: Lock = NO_LOCK
 
 
 class Objects:
     """Use cases on objects. Errors: S3Error; StoreError from the stores passes through."""
 
     def __init__(
-        self, store: MetadataStore, blobs: Blobs, reading: Reading, buckets: Buckets, inline_bytes: int
+        self, store: MetadataStore, blobs: Blobs, reading: Reading, guard: Guard, drafts: Drafts, inline_bytes: int
     ) -> None:
         self._store = store
         self._blobs = blobs
         self._reading = reading
-        self._buckets = buckets
+        self._guard = guard
+        self._drafts = drafts
         self._inline_bytes = inline_bytes
 
-    def put(
-        self, call: Call, target: Target, attributes: Attributes, incoming: Incoming, check: Check | None = None
-    ) -> Version:
+    # --- writing
+
+    def put(self, call: Call, target: Target, wanted: Wanted, incoming: Incoming, check: Check | None = None) -> Stored:
         """Store a body as the key's current version; durable and visible on return.
 
         `check` is asked early, before the body is read, and decides inside the transaction. Raises what the body, the
-        integrity rules and `check` raise, EntityTooLarge, NoSuchBucket.
+        integrity rules, the draft and `check` raise, EntityTooLarge, NoSuchBucket.
         """
-        bucket = self._buckets.find(call, target.bucket, target.expected_owner)
+        admission = self._guard.admit(call, target.bucket, "s3:PutObject", target.key, target.expected_owner)
+        bucket = admission.bucket
         size = incoming.body.length
         if size is not None and size > limits.PUT_BYTES_MAX:
             raise S3Error("EntityTooLarge", fields={"MaxSizeAllowed": str(limits.PUT_BYTES_MAX)})
-        if check is not None:
-            check(self._current_or_none(bucket, target.key))
-        wanted = integrity_rules.needed(incoming.integrity) | {"MD5"}
-        with self._blobs.take_in(call, incoming.body, wanted, self._inline_bytes) as intake:
+        if check is not None or admission.judge is not None:
+            self.ask_early(admission, target.key, check)
+        draft = self._drafts.draft(call, bucket, target.key, wanted)
+        needed = integrity_rules.needed(incoming.integrity) | {"MD5"}
+        with self._blobs.take_in(call, incoming.body, needed, self._inline_bytes) as intake:
             checksum = integrity_rules.verify(incoming.integrity, intake.digests, incoming.trailers())
             version = Version(
                 bucket_id=bucket.bucket_id,
                 key=target.key,
-                version_id=NULL_VERSION,
+                version_id=self._blobs.sources.new_id(),
                 seq=0,
                 ref_id=intake.ref_id,
                 size=intake.size,
                 etag=intake.digests["MD5"].hex(),
                 modified_ms=call.now_ms,
-                owner=bucket.owner,
-                attributes=attributes,
+                owner=draft.owner,
+                attributes=draft.attributes,
                 checksum=checksum,
             )
-            return self.commit(intake, version, check)
+            return self.commit(call, bucket, intake, version, check)
 
-    def commit(self, intake: Intake, version: Version, check: Check | None) -> Version:
+    def ask_early(self, admission: Admission, key: bytes, check: Check | None) -> None:
+        """Judge a write by the version it would follow, before its body is read; the transaction decides."""
+        current = self._current_or_none(admission.bucket, key)
+        admission.seen(current)
+        if check is not None:
+            check(current)
+
+    def commit(
+        self,
+        call: Call,
+        bucket: Bucket,
+        intake: Intake,
+        version: Version,
+        check: Check | None,
+        moved_from: tuple[bytes, Check | None] | None = None,
+    ) -> Stored:
         """Publish what `intake` took in as `version`. Raises NoSuchBucket when the bucket is gone by now."""
+        replaced_check = replacing_check(call, bucket)
 
         def publish(content: Content, uploaded: frozenset[bytes], pinned: bool) -> Version:
-            return self._store.commit(Commit(version, content, check, uploaded, pinned))
+            commit = Commit(version, content, check, uploaded, pinned, replaced_check, moved_from=moved_from)
+            return self._store.commit(commit)
 
         try:
-            return intake.commit(publish)
+            stored = intake.commit(publish)
         except Missing:
-            raise S3Error("NoSuchBucket") from None
+            raise S3Error("NoSuchBucket", fields={"BucketName": bucket.name}) from None
+        return Stored(stored, shown_text(stored, bucket.versioning))
 
     def _current_or_none(self, bucket: Bucket, key: bytes) -> Version | None:
         try:
@@ -134,33 +160,92 @@ class Objects:
         except Missing:
             return None
 
+    # --- reading
+
     def head(self, call: Call, target: Target, selection: Selection) -> ObjectRead:
-        """The version and which of its bytes GET would answer. Raises NoSuchKey and what the selection raises."""
-        bucket = self._buckets.find(call, target.bucket, target.expected_owner)
-        try:
-            version = self._store.current(bucket.bucket_id, target.key)
-        except Missing:
-            raise _no_such_key(target) from None
-        return self._select(version, selection)
+        """The version and which of its bytes GET would answer. Raises NoSuchKey, NoSuchVersion, MethodNotAllowed (the
+        version named is a delete marker) and what the selection raises."""
+        bucket, version = self.find(call, target, "s3:GetObject" if target.version is None else "s3:GetObjectVersion")
+        return self._told(call, bucket, target, self._select(version, selection))
 
     def get(self, call: Call, target: Target, selection: Selection) -> ObjectRead:
         """As head, with the pieces; the first is in hand and verified on return. The caller closes `pieces`."""
-        bucket = self._buckets.find(call, target.bucket, target.expected_owner)
+        action = "s3:GetObject" if target.version is None else "s3:GetObjectVersion"
+        admission = self._guard.admit(call, target.bucket, action, target.key, target.expected_owner)
         for _ in range(READ_ATTEMPTS_MAX):
-            try:
-                version, page = self._store.current_with_content(bucket.bucket_id, target.key)
-            except Missing:
-                raise _no_such_key(target) from None
+            version, page = self._found_with_content(admission, target)
             read = self._select(version, selection)
             try:
-                return self._with_pieces(read, page)
+                pieces = self._reading.pieces(version, page, read.start, read.length)
             except Missing:
                 continue  # replaced and released between the row and its content
+            return self._told(call, admission.bucket, target, read._replace(pieces=pieces))
         raise S3Error("SlowDown", reason="the object is replaced faster than it can be read")
 
-    def _with_pieces(self, read: ObjectRead, page: ContentPage | None) -> ObjectRead:
-        pieces = self._reading.pieces(read.version, page, read.start, read.length)
-        return ObjectRead(read.version, read.start, read.length, read.partial, read.part, pieces)
+    def find(self, call: Call, target: Target, action: str) -> tuple[Bucket, Version]:
+        """The version addressed, for a caller who may do `action` with it. Raises NoSuchKey, NoSuchVersion,
+        MethodNotAllowed (the version named is a delete marker), AccessDenied."""
+        admission = self._guard.admit(call, target.bucket, action, target.key, target.expected_owner)
+        bucket_id, place = admission.bucket.bucket_id, target.version
+        try:
+            if place is None:
+                version = self._store.current(bucket_id, target.key)
+            else:
+                version = self._store.version(bucket_id, target.key, place)
+        except Missing:
+            raise self._absent(admission, target) from None
+        admission.seen(version)
+        if version.delete_marker:
+            raise marker_named(version)
+        return admission.bucket, version
+
+    def _found_with_content(self, admission: Admission, target: Target) -> tuple[Version, ContentPage | None]:
+        bucket_id, place = admission.bucket.bucket_id, target.version
+        try:
+            if place is None:
+                version, page = self._store.current_with_content(bucket_id, target.key)
+            else:
+                version, page = self._store.version_with_content(bucket_id, target.key, place)
+        except Missing:
+            raise self._absent(admission, target) from None
+        admission.seen(version)
+        if version.delete_marker:
+            raise marker_named(version)
+        return version, page
+
+    def _absent(self, admission: Admission, target: Target) -> S3Error:
+        """The refusal for what is not there, once the caller may know so; a delete marker in its place shows itself."""
+        admission.seen(None)
+        fields = {"Key": target.key.decode("utf-8", "replace")}
+        if target.version is not None:
+            return S3Error("NoSuchVersion", fields=fields | {"VersionId": place_text(target.version)})
+        headers: dict[str, str] = {}
+        if admission.bucket.versioning is not Versioning.OFF:
+            try:
+                newest = self._store.newest(admission.bucket.bucket_id, target.key)
+            except Missing:
+                newest = None
+            if newest is not None and newest.delete_marker:
+                headers = _marker_headers(newest)
+        return S3Error("NoSuchKey", fields=fields, headers=headers)
+
+    def _told(self, call: Call, bucket: Bucket, target: Target, read: ObjectRead) -> ObjectRead:
+        """The read with what this caller may know besides the bytes."""
+        version = read.version
+        shown = shown_text(version, bucket.versioning)
+        tags, lock = version.attributes.tags, version.attributes.lock
+        if not tags and lock == NO_LOCK:
+            return read._replace(shown=shown) if shown else read
+
+        def allows(action: str) -> bool:
+            return self._guard.allows(call, bucket, action, target.key, version)
+
+        reads_tags = "s3:GetObjectTagging" if target.version is None else "s3:GetObjectVersionTagging"
+        if lock.mode and not allows("s3:GetObjectRetention"):
+            lock = lock._replace(mode="", until_ms=0)
+        if lock.legal_hold and not allows("s3:GetObjectLegalHold"):
+            lock = lock._replace(legal_hold=False)
+        return read._replace(shown=shown, tag_count=len(tags) if tags and allows(reads_tags) else 0, lock=lock)
 
     def _select(self, version: Version, selection: Selection) -> ObjectRead:
         selection.check(version)
@@ -183,40 +268,22 @@ class Objects:
         part = found[0]
         return ObjectRead(version, part.start, part.size, partial=True, part=part)
 
+    def describe(self, call: Call, target: Target) -> ObjectRead:
+        """For GetObjectAttributes, which needs two permissions."""
+        suffix = "" if target.version is None else "Version"
+        self._guard.admit(call, target.bucket, f"s3:GetObject{suffix}Attributes", target.key, target.expected_owner)
+        return self.head(call, target, Selection())
+
     def parts(self, version: Version, after_number: int, limit: int) -> list[Part]:
         """Parts of a completed multipart object by number, for GetObjectAttributes; [] for any other."""
         return self._store.parts_scan(version.ref_id, after_number, limit) if version.part_count else []
 
-    def delete(self, call: Call, target: Target, check: Check | None = None) -> Version | None:
-        """Remove the key's current version; None when there was nothing, no error. Raises what `check` raises."""
-        bucket = self._buckets.find(call, target.bucket, target.expected_owner)
-        return self._delete(bucket, target, check)
 
-    def _delete(self, bucket: Bucket, target: Target, check: Check | None) -> Version | None:
-        try:
-            return self._store.delete_current(bucket.bucket_id, target.key, check)
-        except Missing:
-            raise S3Error("NoSuchBucket", fields={"BucketName": target.bucket}) from None
-
-    def delete_many(
-        self, call: Call, bucket_name: str, expected_owner: str, wanted: Iterable[tuple[Target, Check | None]]
-    ) -> list[Deletion]:
-        """Each key on its own, in the order asked; one key's refusal does not stop the others."""
-        bucket = self._buckets.find(call, bucket_name, expected_owner)
-
-        def one(item: tuple[Target, Check | None]) -> Deletion:
-            target, check = item
-            try:
-                self._delete(bucket, target, check)
-            except S3Error as error:
-                return Deletion(target.key, target.version, error)
-            except StoreError as error:
-                return Deletion(target.key, target.version, S3Error("SlowDown", reason=str(error)))
-            return Deletion(target.key, target.version)
-
-        deletions: list[Deletion] = Pool(DELETES_AT_ONCE).map(one, wanted)
-        return deletions
+def _marker_headers(marker: Version) -> dict[str, str]:
+    return {"x-amz-delete-marker": "true", "x-amz-version-id": version_text(marker)}
 
 
-def _no_such_key(target: Target) -> S3Error:
-    return S3Error("NoSuchKey", fields={"Key": target.key.decode("utf-8", "replace")})
+def marker_named(marker: Version) -> S3Error:
+    """The refusal to read a version that is a delete marker. https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html"""
+    headers = _marker_headers(marker) | {"Allow": "DELETE", "Last-Modified": http_date(marker.modified_ms)}
+    return S3Error("MethodNotAllowed", fields={"Method": "GET", "ResourceType": "DeleteMarker"}, headers=headers)

@@ -11,15 +11,14 @@ from app.core.errors import S3Error, Unavailable
 from app.core.integrity import NOTHING, Integrity
 from app.core.s3.listing import Query
 from app.core.s3.multipart import RequestedPart
-from app.core.types import Attributes
+from app.core.s3.wanted import NOTHING_WANTED
 from app.services.call import Caller
 from app.services.check import Check
 from app.services.copying import CopyRequest
+from app.services.deleting import Wish
 from app.services.multipart import UploadTarget
 from app.services.objects import Incoming, Selection, Target
-from tests.house import MIB, BytesBody, House, noise
-
-OTHER = Caller("222222222222", "b" * 64, "other", "BK")
+from tests.house import MIB, OTHER, BytesBody, House, noise
 
 
 @pytest.fixture
@@ -54,8 +53,8 @@ def test_equal_chunks_are_stored_once_and_leave_with_the_last_reference(house: H
     house.put(b"two", data)
     house.put(b"three", data[: 8 * MIB])
     assert house.blob_count() == 3
-    house.objects.delete(house.call(), Target("bucket", b"one"))
-    house.objects.delete(house.call(), Target("bucket", b"two"))
+    house.delete(b"one")
+    house.delete(b"two")
     house.gc.run()
     house.later(400)
     house.gc.run()
@@ -72,7 +71,7 @@ def test_an_object_of_equal_chunks_refers_to_one_blob(house: House) -> None:
 
 def test_a_blob_waits_for_its_grace_unless_in_a_hurry(house: House) -> None:
     house.put(b"key", noise(MIB))
-    house.objects.delete(house.call(), Target("bucket", b"key"))
+    house.delete(b"key")
     house.later(10)
     assert house.gc.run().blobs_removed == 0
     house.later(10)
@@ -85,7 +84,7 @@ def test_a_read_under_way_keeps_the_blobs_released_after_it_began(house: House) 
     read = house.objects.get(house.call(), Target("bucket", b"key"), Selection())
     house.board.publish(house.reading.oldest_ms())
     house.later(1)
-    house.objects.delete(house.call(), Target("bucket", b"key"))
+    house.delete(b"key")
     house.gc.run()
     house.later(4000)
     assert house.gc.run(hurry=True).blobs_removed == 0
@@ -101,7 +100,7 @@ def test_a_client_that_disconnects_leaves_no_version_and_no_blob(house: House, s
     data = noise(size)
     with pytest.raises(S3Error, match="IncompleteBody"):
         house.objects.put(
-            house.call(), Target("bucket", b"key"), Attributes(), Incoming(BytesBody(data, size - 1), NOTHING)
+            house.call(), Target("bucket", b"key"), NOTHING_WANTED, Incoming(BytesBody(data, size - 1), NOTHING)
         )
     with pytest.raises(S3Error, match="NoSuchKey"):
         house.get(b"key")
@@ -129,14 +128,15 @@ def test_a_deduplicated_chunk_that_is_collected_meanwhile_is_uploaded_after_all(
     data = noise(MIB)
     house.put(b"old", data)
     with house.blobs.take_in(house.call(), BytesBody(data), {"MD5"}) as intake:
-        house.objects.delete(house.call(), Target("bucket", b"old"))
+        house.delete(b"old")
         house.gc.run()
         house.later(400)
         house.gc.run()
         assert house.blob_count() == 0
-        head = house.objects.put(house.call(), Target("bucket", b"x"), Attributes(), Incoming(BytesBody(b""), NOTHING))
+        house.put(b"x", b"")
+        bucket, head = house.objects.find(house.call(), Target("bucket", b"x"), "s3:GetObject")
         version = head._replace(key=b"new", ref_id=intake.ref_id, size=MIB, etag=intake.digests["MD5"].hex())
-        house.objects.commit(intake, version, None)
+        house.objects.commit(house.call(), bucket, intake, version, None)
     assert house.get(b"new") == data
     house.check()
 
@@ -147,9 +147,9 @@ def test_a_copy_moves_no_byte_and_outlives_its_source(house: House, size: int) -
     etag = house.put(b"source", data)
     before = house.blob_count()
     copy = CopyRequest(Target("bucket", b"source"), Selection(), Target("bucket", b"copy"))
-    assert house.copying.copy(house.call(), copy).etag == etag
+    assert house.copying.copy(house.call(), copy).version.etag == etag
     assert house.blob_count() == before
-    house.objects.delete(house.call(), Target("bucket", b"source"))
+    house.delete(b"source")
     house.gc.run()
     house.later(400)
     house.gc.run()
@@ -161,7 +161,7 @@ def test_a_copy_with_a_new_checksum_reads_the_source(house: House) -> None:
     data = noise(20 * MIB)
     house.put(b"source", data)
     copy = CopyRequest(Target("bucket", b"source"), Selection(), Target("bucket", b"copy"), algorithm="SHA256")
-    checksum = house.copying.copy(house.call(), copy).checksum
+    checksum = house.copying.copy(house.call(), copy).version.checksum
     assert checksum is not None
     assert checksum.algorithm == "SHA256"
     assert house.get(b"copy") == data
@@ -175,7 +175,7 @@ def test_a_copy_onto_itself_needs_a_change(house: House) -> None:
 
 
 def upload(house: House, key: bytes, parts: list[bytes]) -> tuple[UploadTarget, list[RequestedPart]]:
-    made = house.multipart.create(house.call(), Target("bucket", key), Attributes(), "", "")
+    made = house.multipart.create(house.call(), Target("bucket", key), NOTHING_WANTED, "", "")
     target = UploadTarget(Target("bucket", key), made.upload_id.hex())
     requested = []
     for number, data in enumerate(parts, 1):
@@ -187,7 +187,7 @@ def upload(house: House, key: bytes, parts: list[bytes]) -> tuple[UploadTarget, 
 def test_a_multipart_object_is_its_parts_in_order_and_copies_like_any_other(house: House) -> None:
     parts = [noise(5 * MIB, 1), noise(9 * MIB, 2), noise(100, 3)]
     target, requested = upload(house, b"big", parts)
-    version = house.multipart.complete(house.call(), target, requested, None)
+    version = house.multipart.complete(house.call(), target, requested, None).version
     digests = b"".join(hashlib.md5(part).digest() for part in parts)
     assert version.etag == f"{hashlib.md5(digests).hexdigest()}-3"
     whole = b"".join(parts)
@@ -195,7 +195,7 @@ def test_a_multipart_object_is_its_parts_in_order_and_copies_like_any_other(hous
     assert house.get(b"big", (5 * MIB - 1, 9 * MIB + 5)) == whole[5 * MIB - 1 : 14 * MIB + 4]
     copy = CopyRequest(Target("bucket", b"big"), Selection(), Target("bucket", b"copy"))
     house.copying.copy(house.call(), copy)
-    house.objects.delete(house.call(), Target("bucket", b"big"))
+    house.delete(b"big")
     house.gc.run()
     house.later(400)
     house.gc.run()
@@ -238,8 +238,8 @@ def test_a_part_copied_from_a_span_is_that_span(house: House) -> None:
 
 
 def test_uploads_of_one_key_are_listed_over_several_pages(house: House) -> None:
-    made = [house.multipart.create(house.call(), Target("bucket", b"k"), Attributes(), "", "") for _ in range(5)]
-    other = house.multipart.create(house.call(), Target("bucket", b"l"), Attributes(), "", "")
+    made = [house.multipart.create(house.call(), Target("bucket", b"k"), NOTHING_WANTED, "", "") for _ in range(5)]
+    other = house.multipart.create(house.call(), Target("bucket", b"l"), NOTHING_WANTED, "", "")
     first = house.listing.uploads(house.call(), "bucket", "", Query(keys_max=3))
     assert [each.upload_id for each in first.items] == [each.upload_id for each in made[:3]]
     assert first.is_truncated
@@ -276,10 +276,10 @@ def test_deletes_of_many_keys_answer_each_in_order(house: House) -> None:
     def refuse(version: object) -> None:
         raise S3Error("PreconditionFailed")
 
-    wanted = [(Target("bucket", key), refuse if key == b"k100" else None) for key in keys]
-    done = house.objects.delete_many(house.call(), "bucket", "", wanted)
-    assert [each.key for each in done] == keys
-    assert [each.key for each in done if each.error] == [b"k100"]
+    wishes = [Wish(Target("bucket", key), refuse if key == b"k100" else None) for key in keys]
+    done = house.deleting.delete_many(house.call(), wishes)
+    assert [each.target.key for each in done] == keys
+    assert [each.target.key for each in done if each.error] == [b"k100"]
     assert [v.key for v in house.listing.objects(house.call(), "bucket", "", Query()).items] == [b"k100"]
 
 
@@ -309,7 +309,7 @@ def test_a_store_that_is_busy_for_one_key_answers_for_the_others(house: House) -
     def busy(version: object) -> None:
         raise Unavailable("busy")
 
-    wanted = [(Target("bucket", b"a"), busy), (Target("bucket", b"b"), None)]
-    first, second = house.objects.delete_many(house.call(), "bucket", "", wanted)
+    wishes = [Wish(Target("bucket", b"a"), busy), Wish(Target("bucket", b"b"))]
+    first, second = house.deleting.delete_many(house.call(), wishes)
     assert first.error is not None
     assert (first.error.code, second.error) == ("SlowDown", None)

@@ -10,8 +10,9 @@ from typing import Final
 
 from app.core import limits
 from app.core.errors import S3Error
-from app.core.s3.times import http_date
-from app.core.types import Attributes, Version
+from app.core.s3 import tags as tag_rules
+from app.core.s3.times import http_date, iso_time
+from app.core.types import Attributes, Lock, Version
 
 DEFAULT_CONTENT_TYPE: Final = "binary/octet-stream"
 STANDARD: Final = "STANDARD"
@@ -33,7 +34,6 @@ _REFUSED: Final = (
     "x-amz-copy-source-server-side-encryption",
     "x-amz-object-lock-",
     "x-amz-grant-",
-    "x-amz-tagging",
     "x-amz-object-annotation",
     "x-amz-write-offset-bytes",
     "x-amz-bucket-namespace",
@@ -53,7 +53,10 @@ _CONTROL: Final = frozenset(chr(code) for code in (*range(0x20), 0x7F)) - {"\t"}
 
 
 def attributes(headers: Mapping[str, str]) -> Attributes:
-    """What a write keeps. Raises MetadataTooLarge (over 2 KiB of user metadata) and InvalidStorageClass."""
+    """What a write keeps. Whether there is such a storage class is not asked here.
+
+    Raises MetadataTooLarge (over 2 KiB of user metadata), InvalidArgument and what the rules of tags raise.
+    """
     kept = {"content-type": headers.get("content-type") or DEFAULT_CONTENT_TYPE}
     for name in _STORED:
         value = headers.get(name)
@@ -71,7 +74,9 @@ def attributes(headers: Mapping[str, str]) -> Attributes:
             "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
             fields={"ArgumentName": _REDIRECT, "ArgumentValue": redirect},
         )
-    return Attributes(kept, _user_metadata(headers), storage_class(headers))
+    tags = headers.get(tag_rules.HEADER)
+    named = headers.get("x-amz-storage-class", STANDARD)
+    return Attributes(kept, _user_metadata(headers), named, tag_rules.header_tags(tags) if tags else {})
 
 
 def _without_aws_chunked(encoding: str) -> str:
@@ -92,23 +97,15 @@ def _user_metadata(headers: Mapping[str, str]) -> dict[str, str]:
     return metadata
 
 
-def storage_class(headers: Mapping[str, str]) -> str:
-    """Only STANDARD exists: accepting another would promise another redundancy. Raises InvalidStorageClass."""
-    value = headers.get("x-amz-storage-class", STANDARD)
-    if value != STANDARD:
-        raise S3Error("InvalidStorageClass", fields={"StorageClassRequested": value})
-    return value
-
-
 def refuse_unimplemented(headers: Mapping[str, str]) -> None:
     """Raises NotImplemented for a header that asks for something the server would not do.
 
-    Directives on tags are let pass, as there are no tags to copy or replace; an ACL that says what is true anyway too.
+    An ACL that says what is true anyway is let pass.
     """
     for name, value in headers.items():
         if not name.startswith("x-amz-"):
             continue
-        if name.startswith(_REFUSED) and name != "x-amz-tagging-directive":
+        if name.startswith(_REFUSED):
             raise S3Error("NotImplemented", f"The header {name} is not implemented by this server.")
         if name == "x-amz-acl" and value not in _HARMLESS_ACLS:
             if value not in _OTHER_ACLS:
@@ -117,10 +114,8 @@ def refuse_unimplemented(headers: Mapping[str, str]) -> None:
 
 
 def refuse_unimplemented_bucket(headers: Mapping[str, str]) -> None:
-    """The same for CreateBucket: no object lock, no ACL but the owner's, no ownership that would bring ACLs."""
+    """The same for CreateBucket: no ACL but the owner's, no ownership that would bring ACLs."""
     refuse_unimplemented(headers)
-    if headers.get("x-amz-bucket-object-lock-enabled", "false").lower() != "false":
-        raise S3Error("NotImplemented", "Object lock is not implemented by this server.")
     if headers.get("x-amz-object-ownership", "BucketOwnerEnforced") != "BucketOwnerEnforced":
         raise S3Error("NotImplemented", "Only the ownership BucketOwnerEnforced is implemented by this server.")
 
@@ -148,6 +143,19 @@ def object_headers(version: Version, parameters: Mapping[str, str]) -> list[tupl
         shown.append((_META + name, value if value.isascii() else mail_safe(value)))
     if version.attributes.storage_class != STANDARD:
         shown.append(("x-amz-storage-class", version.attributes.storage_class))
+    return shown
+
+
+def lock_headers(lock: Lock) -> list[tuple[str, str]]:
+    """What a read shows of a lock, as far as it is handed in."""
+    shown: list[tuple[str, str]] = []
+    if lock.mode:
+        shown += [
+            ("x-amz-object-lock-mode", lock.mode),
+            ("x-amz-object-lock-retain-until-date", iso_time(lock.until_ms)),
+        ]
+    if lock.legal_hold:
+        shown.append(("x-amz-object-lock-legal-hold", "ON"))
     return shown
 
 

@@ -8,7 +8,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Final
 
 from app.core.errors import S3Error
-from app.core.types import NULL_PLACE, NULL_VERSION, Version, VersionPlace
+from app.core.types import NULL_PLACE, NULL_VERSION, Version, Versioning, VersionPlace
 
 NULL: Final = "null"
 _TEXT_CHARS: Final = 32
@@ -19,6 +19,25 @@ def version_text(version: Version) -> str:
     if version.version_id == NULL_VERSION:
         return NULL
     return urlsafe_b64encode(version.version_id + version.seq.to_bytes(8, "big")).decode("ascii")
+
+
+def place_text(place: VersionPlace) -> str:
+    """The same of a place, whether or not anything lies there."""
+    if place.version_id == NULL_VERSION:
+        return NULL
+    return urlsafe_b64encode(place.version_id + place.seq.to_bytes(8, "big")).decode("ascii")
+
+
+def shown_text(version: Version, versioning: Versioning) -> str:
+    """What `x-amz-version-id` tells of a version: "" in a bucket that never had versioning, where S3 is silent."""
+    if versioning is Versioning.OFF and version.version_id == NULL_VERSION:
+        return ""
+    return version_text(version)
+
+
+def place_of(version: Version) -> VersionPlace:
+    """Where the version lies."""
+    return NULL_PLACE if version.version_id == NULL_VERSION else VersionPlace(version.seq, version.version_id)
 
 
 def parse_version(text: str) -> VersionPlace:

@@ -11,13 +11,18 @@ from app.core import limits
 from app.core.errors import S3Error
 from app.core.s3.conditions import COPY_SOURCE, check_copy_source, read_conditions
 from app.core.s3.xml import Writer
-from app.core.types import Checksum, Version
+from app.core.types import Checksum, Upload, Version
 from app.faces.http.exchange import Exchange, version_named
 from app.faces.http.wire import Headers, Response
 from app.services.call import Caller
 from app.services.objects import Selection, Target
 
 XML: Final = ("Content-Type", "application/xml")
+
+
+def version_header(shown: str, name: str = "x-amz-version-id") -> Headers:
+    """The version an answer speaks of, where it tells one."""
+    return [(name, shown)] if shown else []
 
 
 def document(writer: Writer, headers: Headers | None = None) -> Response:
@@ -38,6 +43,18 @@ def write_owner(writer: Writer, tag: str, canonical_id: str, caller: Caller) -> 
     if canonical_id == caller.canonical_id:
         writer.text("DisplayName", caller.display_name)
     writer.close(tag)
+
+
+def write_initiator(writer: Writer, upload: Upload, caller: Caller) -> None:
+    """Who began an upload: an account by its canonical id, anybody else by ARN and name."""
+    canonical_id, _, arn = upload.initiator.partition(" ")
+    if not arn or arn.endswith(":root"):
+        write_owner(writer, "Initiator", canonical_id or upload.owner, caller)
+        return
+    writer.open("Initiator")
+    writer.text("ID", arn)
+    writer.text("DisplayName", arn.rpartition("/")[2])
+    writer.close("Initiator")
 
 
 def write_checksum(writer: Writer, checksum: Checksum | None, with_kind: bool = True) -> None:

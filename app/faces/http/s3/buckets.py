@@ -12,7 +12,9 @@ from app.core.s3.bucket_rules import DEFAULT_REGION, check_bucket_name, check_lo
 from app.core.s3.documents import location_constraint
 from app.core.s3.listing import decode_token, encode_token
 from app.core.s3.times import iso_time
+from app.core.s3.versioning import versioning_asked, versioning_document
 from app.core.s3.xml import Writer, escape
+from app.core.types import Bucket
 from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
 from app.faces.http.wire import Response
@@ -27,6 +29,9 @@ class BucketHandlers:
         self._buckets = buckets
         self._region = region
         self._regions = frozenset(regions) | {region}
+
+    def _find(self, exchange: Exchange, action: str) -> Bucket:
+        return self._buckets.find(exchange.call, exchange.operation.bucket, exchange.expected_owner, action)
 
     def list_buckets(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html"""
@@ -65,9 +70,10 @@ class BucketHandlers:
         name = exchange.operation.bucket
         check_bucket_name(name)
         header_rules.refuse_unimplemented_bucket(exchange.headers)
+        locked = exchange.headers.get("x-amz-bucket-object-lock-enabled", "").lower() == "true"
         region = check_location(location_constraint(exchange.document(limits.XML_BYTES_MAX)), self._regions)
         try:
-            self._buckets.create(exchange.call, name, region)
+            self._buckets.create(exchange.call, name, region, locked)
         except S3Error as error:
             if error.code != "BucketAlreadyOwnedByYou" or region or self._region != DEFAULT_REGION:
                 raise
@@ -75,7 +81,7 @@ class BucketHandlers:
 
     def head_bucket(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html"""
-        bucket = self._buckets.find(exchange.call, exchange.operation.bucket, exchange.expected_owner)
+        bucket = self._find(exchange, "s3:ListBucket")
         return Response(200, [("x-amz-bucket-region", bucket.region or self._region), answers.XML])
 
     def delete_bucket(self, exchange: Exchange) -> Response:
@@ -85,7 +91,7 @@ class BucketHandlers:
 
     def get_bucket_location(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html"""
-        bucket = self._buckets.find(exchange.call, exchange.operation.bucket, exchange.expected_owner)
+        bucket = self._find(exchange, "s3:GetBucketLocation")
         region = bucket.region or self._region
         writer = Writer("LocationConstraint")
         if region != DEFAULT_REGION:
@@ -93,16 +99,20 @@ class BucketHandlers:
         return answers.document(writer)
 
     def get_bucket_versioning(self, exchange: Exchange) -> Response:
-        """A bucket that never had versioning has an empty configuration, and no bucket of this release had it.
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketVersioning.html"""
+        bucket = self._find(exchange, "s3:GetBucketVersioning")
+        return answers.document(versioning_document(bucket.versioning))
 
-        https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketVersioning.html
-        """
-        self._buckets.find(exchange.call, exchange.operation.bucket, exchange.expected_owner)
-        return answers.document(Writer("VersioningConfiguration"))
+    def put_bucket_versioning(self, exchange: Exchange) -> Response:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketVersioning.html"""
+        self._find(exchange, "s3:PutBucketVersioning")  # nobody's document is read in vain
+        asked = versioning_asked(exchange.document(limits.XML_BYTES_MAX))
+        self._buckets.set_versioning(exchange.call, exchange.operation.bucket, exchange.expected_owner, asked)
+        return Response(200, [])
 
     def get_bucket_acl(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketAcl.html"""
-        bucket = self._buckets.find(exchange.call, exchange.operation.bucket, exchange.expected_owner)
+        bucket = self._find(exchange, "s3:GetBucketAcl")
         return owner_acl(bucket.owner, exchange.call.caller)
 
 

@@ -11,6 +11,7 @@ from app.core.errors import S3Error
 from app.core.s3.listing import Page, Query, decode_token, encode_token
 from app.core.s3.multipart import upload_id_text
 from app.core.s3.times import iso_time
+from app.core.s3.version_ids import version_text
 from app.core.s3.xml import Writer, escape, is_readable, key_text
 from app.core.types import RefId, Upload, Version
 from app.faces.http.exchange import Exchange
@@ -85,10 +86,7 @@ class ListingHandlers:
         return answers.document(writer)
 
     def list_object_versions(self, exchange: Exchange) -> Response:
-        """Without versioning every object has one version, the null one.
-
-        https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
-        """
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html"""
         parameters = exchange.parameters
         asked = _asked(parameters)
         marker, version_marker = parameters.get("key-marker", "").encode(), parameters.get("version-id-marker", "")
@@ -96,20 +94,20 @@ class ListingHandlers:
             fields = {"ArgumentName": "version-id-marker", "ArgumentValue": version_marker}
             text = "A version-id marker cannot be specified without a key marker."
             raise S3Error("InvalidArgument", text, fields=fields)
-        page = self._page(exchange, asked.query(marker))
+        found = self._listing.versions(
+            exchange.call, exchange.operation.bucket, exchange.expected_owner, asked.query(marker), version_marker
+        )
+        page, caller = found.page, exchange.call.caller
         writer = _begun("ListVersionsResult", exchange, asked, asked.url)
         writer.key("KeyMarker", marker, asked.url)
         writer.text("VersionIdMarker", version_marker)
         if page.last is not None:
             writer.key("NextKeyMarker", page.last, asked.url)
-            if page.last not in page.prefixes:
-                writer.text("NextVersionIdMarker", "null")
+            if page.items and page.items[-1].key == page.last:
+                writer.text("NextVersionIdMarker", version_text(page.items[-1]))
         writer.flag("IsTruncated", page.is_truncated)
-        for version in page.items:
-            writer.raw(
-                f"<Version>{_row(version, asked.url)}<VersionId>null</VersionId><IsLatest>true</IsLatest>"
-                f"{_owner(version.owner, exchange.call.caller)}</Version>"
-            )
+        for version, latest in zip(page.items, found.latest, strict=True):
+            writer.raw(_version_row(version, latest, asked.url, caller))
         _write_prefixes(writer, page.prefixes, asked.url)
         return answers.document(writer)
 
@@ -181,6 +179,16 @@ def _row(version: Version, url: bool) -> str:
     )
 
 
+def _version_row(version: Version, latest: bool, url: bool, caller: Caller) -> str:
+    """A version, or a delete marker, which has no content to tell of."""
+    place = f"<VersionId>{version_text(version)}</VersionId><IsLatest>{'true' if latest else 'false'}</IsLatest>"
+    owner = _owner(version.owner, caller)
+    if not version.delete_marker:
+        return f"<Version>{_row(version, url)}{place}{owner}</Version>"
+    modified = f"<LastModified>{iso_time(version.modified_ms)}</LastModified>"
+    return f"<DeleteMarker><Key>{key_text(version.key, url)}</Key>{place}{modified}{owner}</DeleteMarker>"
+
+
 def _owner(canonical_id: str, caller: Caller) -> str:
     name = f"<DisplayName>{escape(caller.display_name)}</DisplayName>" if canonical_id == caller.canonical_id else ""
     return f"<Owner><ID>{canonical_id}</ID>{name}</Owner>"
@@ -195,7 +203,7 @@ def _write_upload(writer: Writer, upload: Upload, url: bool, caller: Caller) -> 
     writer.open("Upload")
     writer.key("Key", upload.key, url)
     writer.text("UploadId", upload_id_text(upload.upload_id))
-    answers.write_owner(writer, "Initiator", upload.owner, caller)
+    answers.write_initiator(writer, upload, caller)
     answers.write_owner(writer, "Owner", upload.owner, caller)
     writer.text("StorageClass", upload.attributes.storage_class)
     writer.text("Initiated", iso_time(upload.initiated_ms))

@@ -15,28 +15,27 @@ from app.core.s3.documents import complete_document
 from app.core.s3.multipart import RequestedPart, parse_part_number, upload_id_text
 from app.core.s3.ranges import copy_span
 from app.core.s3.times import iso_time
+from app.core.s3.wanted import wanted
 from app.core.s3.xml import Writer
 from app.core.types import Part
 from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
 from app.faces.http.wire import Headers, Response
-from app.services.buckets import Buckets
+from app.services.guard import Guard
 from app.services.multipart import Multipart, UploadTarget
 from app.services.objects import Selection
 
 
 class MultipartHandlers:
-    def __init__(self, multipart: Multipart, buckets: Buckets) -> None:
+    def __init__(self, multipart: Multipart, guard: Guard) -> None:
         self._multipart = multipart
-        self._buckets = buckets
+        self._guard = guard
 
     def create_multipart_upload(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html"""
         headers = exchange.headers
-        header_rules.refuse_unimplemented(headers)
         algorithm, kind = integrity.multipart_choice(headers)
-        attributes = header_rules.attributes(headers)
-        upload = self._multipart.create(exchange.call, exchange.target(), attributes, algorithm, kind)
+        upload = self._multipart.create(exchange.call, exchange.target(), wanted(headers), algorithm, kind)
         writer = Writer("InitiateMultipartUploadResult")
         _write_object(writer, exchange)
         writer.text("UploadId", upload_id_text(upload.upload_id))
@@ -49,7 +48,7 @@ class MultipartHandlers:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html"""
         number = parse_part_number(exchange.parameters["partNumber"])
         header_rules.refuse_unimplemented(exchange.headers)
-        part = self._multipart.upload_part(exchange.call, _upload(exchange), number, exchange.incoming(self._buckets))
+        part = self._multipart.upload_part(exchange.call, _upload(exchange), number, exchange.incoming(self._guard))
         return Response(200, [("ETag", f'"{part.etag}"'), *answers.checksum_headers(part.checksum, with_kind=False)])
 
     def upload_part_copy(self, exchange: Exchange) -> Response:
@@ -57,12 +56,14 @@ class MultipartHandlers:
         number = parse_part_number(exchange.parameters["partNumber"])
         header_rules.refuse_unimplemented(exchange.headers)
         source = answers.copy_source(exchange)
-        part, _ = self._multipart.copy_part(exchange.call, _upload(exchange), number, source, _part_selection(exchange))
+        part, read = self._multipart.copy_part(
+            exchange.call, _upload(exchange), number, source, _part_selection(exchange)
+        )
         writer = Writer("CopyPartResult")
         writer.text("LastModified", iso_time(part.modified_ms))
         writer.text("ETag", f'"{part.etag}"')
         answers.write_checksum(writer, part.checksum, with_kind=False)
-        return answers.document(writer)
+        return answers.document(writer, answers.version_header(read.shown, "x-amz-copy-source-version-id"))
 
     def complete_multipart_upload(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html"""
@@ -70,29 +71,30 @@ class MultipartHandlers:
         header_rules.refuse_unimplemented(headers)
         declared = integrity.completion(headers)
         check = write_check(headers)
-        self._buckets.find(exchange.call, exchange.operation.bucket, exchange.expected_owner)
+        target = exchange.target()
+        self._guard.admit(exchange.call, target.bucket, "s3:PutObject", target.key, target.expected_owner)
         document = exchange.document(limits.XML_COMPLETE_BYTES_MAX, checksum_is_of_body=False)
         requested = complete_document(document)
         if "x-amz-mp-object-size" in headers:
             self._check_size(exchange, requested)
-        version = self._multipart.complete(exchange.call, _upload(exchange), requested, declared, check)
+        version, shown = self._multipart.complete(exchange.call, _upload(exchange), requested, declared, check)
         writer = Writer("CompleteMultipartUploadResult")
         writer.text("Location", _location(exchange))
         _write_object(writer, exchange)
         writer.text("ETag", f'"{version.etag}"')
         answers.write_checksum(writer, version.checksum)
-        return answers.document(writer)
+        return answers.document(writer, answers.version_header(shown))
 
     def _check_size(self, exchange: Exchange, requested: Sequence[RequestedPart]) -> None:
         """Raises InvalidRequest unless the requested parts add up to `x-amz-mp-object-size` bytes.
 
         A retried completion finds no upload any more and is not held to it: the first one was.
         """
-        wanted = {part.number for part in requested}
+        numbers = {part.number for part in requested}
         size, after = 0, 0
         try:
             while parts := self._multipart.list_parts(exchange.call, _upload(exchange), after, limits.LIST_KEYS_MAX)[1]:
-                size += sum(part.size for part in parts if part.number in wanted)
+                size += sum(part.size for part in parts if part.number in numbers)
                 after = parts[-1].number
         except S3Error as error:
             if error.code != "NoSuchUpload":
@@ -123,7 +125,7 @@ class MultipartHandlers:
         writer.flag("IsTruncated", bool(limit) and len(found) > limit)
         for part in parts:
             _write_part(writer, part)
-        answers.write_owner(writer, "Initiator", upload.owner, exchange.call.caller)
+        answers.write_initiator(writer, upload, exchange.call.caller)
         answers.write_owner(writer, "Owner", upload.owner, exchange.call.caller)
         writer.text("StorageClass", upload.attributes.storage_class)
         if upload.checksum_algorithm:

@@ -8,18 +8,19 @@ from typing import Final
 from app.core import integrity, limits
 from app.core.errors import S3Error
 from app.core.s3 import headers as header_rules
-from app.core.s3.conditions import check_read, delete_check, range_applies, read_conditions, write_check
+from app.core.s3.conditions import check_read, range_applies, read_conditions, write_check
 from app.core.s3.multipart import parse_part_number
 from app.core.s3.ranges import requested_span
 from app.core.s3.times import http_date, iso_time
+from app.core.s3.wanted import wanted
 from app.core.s3.xml import Writer
-from app.core.types import Attributes, Checksum, Version
+from app.core.types import NO_LOCK, Checksum, Version
 from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
 from app.faces.http.s3.buckets import owner_acl
 from app.faces.http.wire import Headers, Response
-from app.services.buckets import Buckets
 from app.services.copying import Copying, CopyRequest
+from app.services.guard import Guard
 from app.services.objects import ObjectRead, Objects, Selection
 
 _WHOLE: Final = Selection()
@@ -28,23 +29,21 @@ _ATTRIBUTES: Final = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass
 
 
 class ObjectHandlers:
-    """DeleteObjects lives in deletes, multipart uploads in multipart."""
+    """Deletions live in deletes, multipart uploads in multipart."""
 
-    def __init__(self, objects: Objects, copying: Copying, buckets: Buckets) -> None:
+    def __init__(self, objects: Objects, copying: Copying, guard: Guard) -> None:
         self._objects = objects
-        self._buckets = buckets
         self._copying = copying
+        self._guard = guard
 
     def put_object(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html"""
         headers = exchange.headers
-        header_rules.refuse_unimplemented(headers)
-        attributes = header_rules.attributes(headers)
-        check = write_check(headers)
-        version = self._objects.put(
-            exchange.call, exchange.target(), attributes, exchange.incoming(self._buckets), check
-        )
-        return Response(200, [("ETag", f'"{version.etag}"'), *answers.checksum_headers(version.checksum)])
+        asked, check = wanted(headers), write_check(headers)
+        incoming = exchange.incoming(self._guard)
+        version, shown = self._objects.put(exchange.call, exchange.target(), asked, incoming, check)
+        told = [("ETag", f'"{version.etag}"'), *answers.checksum_headers(version.checksum)]
+        return Response(200, told + answers.version_header(shown))
 
     def get_object(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html"""
@@ -66,34 +65,30 @@ class ObjectHandlers:
         header_rules.refuse_read_keys(exchange.headers)
         return _read_response(exchange, self._objects.head(exchange.call, exchange.target(), _selection(exchange)))
 
-    def delete_object(self, exchange: Exchange) -> Response:
-        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html"""
-        target = exchange.target()
-        self._objects.delete(exchange.call, target, delete_check(exchange.headers))
-        return answers.no_content([("x-amz-version-id", target.version)] if target.version else None)
-
     def copy_object(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
         headers = exchange.headers
-        header_rules.refuse_unimplemented(headers)
-        wanted = CopyRequest(
+        request = CopyRequest(
             source=answers.copy_source(exchange),
             selection=answers.copy_selection(exchange),
             target=exchange.target(),
-            attributes=_replacing_attributes(exchange),
+            wanted=wanted(headers),
+            replaces_metadata=_replaces(exchange, "x-amz-metadata-directive"),
+            replaces_tags=_replaces(exchange, "x-amz-tagging-directive"),
             check=write_check(headers),
             algorithm=integrity.copy_algorithm(headers),
         )
-        version = self._copying.copy(exchange.call, wanted)
+        version, shown, source_shown = self._copying.copy(exchange.call, request)
         writer = Writer("CopyObjectResult")
         writer.text("LastModified", iso_time(version.modified_ms))
         writer.text("ETag", f'"{version.etag}"')
         answers.write_checksum(writer, version.checksum)
-        return answers.document(writer)
+        told = answers.version_header(shown) + answers.version_header(source_shown, "x-amz-copy-source-version-id")
+        return answers.document(writer, told)
 
     def get_object_acl(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAcl.html"""
-        version = self._objects.head(exchange.call, exchange.target(), _WHOLE).version
+        _, version = self._objects.find(exchange.call, exchange.target(), "s3:GetObjectAcl")
         return owner_acl(version.owner, exchange.call.caller)
 
     def get_object_attributes(self, exchange: Exchange) -> Response:
@@ -103,7 +98,8 @@ class ObjectHandlers:
         if not wanted <= _ATTRIBUTES:
             fields = {"ArgumentName": "x-amz-object-attributes", "ArgumentValue": ",".join(sorted(wanted))}
             raise S3Error("InvalidArgument", "Invalid attribute name specified.", fields=fields)
-        version = self._objects.head(exchange.call, exchange.target(), _WHOLE).version
+        described = self._objects.describe(exchange.call, exchange.target())
+        version = described.version
         writer = Writer("GetObjectAttributesResponse")
         if "ETag" in wanted:
             writer.text("ETag", version.etag)
@@ -117,7 +113,8 @@ class ObjectHandlers:
             writer.text("StorageClass", version.attributes.storage_class)
         if "ObjectSize" in wanted:
             writer.text("ObjectSize", version.size)
-        return answers.document(writer, [("Last-Modified", http_date(version.modified_ms))])
+        told = answers.version_header(described.shown)
+        return answers.document(writer, [("Last-Modified", http_date(version.modified_ms)), *told])
 
     def _write_parts(self, writer: Writer, exchange: Exchange, version: Version) -> None:
         headers = exchange.headers
@@ -184,8 +181,12 @@ def _read_response(exchange: Exchange, read: ObjectRead) -> Response:
         headers.append(("Content-Range", f"bytes {read.start}-{read.start + read.length - 1}/{version.size}"))
     if version.part_count and "partNumber" in exchange.parameters:
         headers.append(("x-amz-mp-parts-count", str(version.part_count)))
-    if "versionId" in exchange.parameters:
-        headers.append(("x-amz-version-id", exchange.parameters["versionId"]))
+    if read.shown:
+        headers.append(("x-amz-version-id", read.shown))
+    if read.tag_count:
+        headers.append(("x-amz-tagging-count", str(read.tag_count)))
+    if read.lock != NO_LOCK:
+        headers += header_rules.lock_headers(read.lock)
     if exchange.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
         headers += _checksum_of_answer(read)
     return Response(status, headers, (), read.length)
@@ -201,17 +202,10 @@ def _checksum_of_answer(read: ObjectRead) -> Headers:
     return answers.checksum_headers(checksum) if read.length == read.version.size else []
 
 
-def _replacing_attributes(exchange: Exchange) -> Attributes | None:
-    """The attributes of a copy, None to keep the source's. Raises InvalidArgument for another directive."""
-    headers = exchange.headers
-    match headers.get("x-amz-metadata-directive", "COPY").upper():
-        case "REPLACE":
-            return header_rules.attributes(headers)
-        case "COPY":
-            header_rules.storage_class(headers)
-            if "x-amz-website-redirect-location" in headers:
-                raise S3Error("NotImplemented", "A redirect location needs x-amz-metadata-directive: REPLACE.")
-            return None
-        case other:
-            fields = {"ArgumentName": "x-amz-metadata-directive", "ArgumentValue": other}
-            raise S3Error("InvalidArgument", "Unknown metadata directive.", fields=fields)
+def _replaces(exchange: Exchange, directive: str) -> bool:
+    """Whether a copy's directive says REPLACE; it says COPY or nothing else. Raises InvalidArgument."""
+    value = exchange.headers.get(directive, "COPY").upper()
+    if value not in ("COPY", "REPLACE"):
+        fields = {"ArgumentName": directive, "ArgumentValue": value[:64]}
+        raise S3Error("InvalidArgument", "Unknown metadata directive.", fields=fields)
+    return value == "REPLACE"

@@ -1,0 +1,43 @@
+"""What an object to be is like: a request's wishes completed with its bucket's settings, and the right to wish so.
+
+Knows which further permission each wish needs (a tag, a list, a lock). Must not know wires, nor where bytes go. Every
+way of writing an object passes here: put, copy, multipart creation, forms.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import NamedTuple
+
+from app.core.errors import S3Error
+from app.core.s3.headers import STANDARD
+from app.core.s3.wanted import Wanted
+from app.core.types import Attributes, Bucket
+from app.services.call import Call
+from app.services.guard import Guard
+
+
+class Draft(NamedTuple):
+    """`owner`: canonical id of the object's owner to be. `attributes`: complete, as they are stored."""
+
+    owner: str
+    attributes: Attributes
+
+
+class Drafts:
+    """One per worker process. `storage_classes`: those a client may name."""
+
+    def __init__(self, guard: Guard, storage_classes: Collection[str] = (STANDARD,)) -> None:
+        self._guard = guard
+        self._storage_classes = frozenset(storage_classes)
+
+    def draft(self, call: Call, bucket: Bucket, key: bytes, wanted: Wanted) -> Draft:
+        """Raises InvalidStorageClass, AccessDenied and what the bucket's settings refuse."""
+        attributes = wanted.attributes
+        named = attributes.storage_class
+        if named != STANDARD and named not in self._storage_classes:
+            raise S3Error("InvalidStorageClass", fields={"StorageClassRequested": named})
+        if attributes.tags:
+            self._guard.require(call, bucket, "s3:PutObjectTagging", key)
+        if attributes.acl:
+            attributes = replace(attributes, acl="")
+        return Draft(bucket.owner, attributes)
