@@ -145,6 +145,7 @@ S3_ERRORS: Mapping[str, tuple[int, str]] = {
         "You are attempting to create a new configuration but have already reached the limit.",
     ),
     "TooManyParts": (400, "You have attempted to add more parts than the maximum of 10000 that are allowed for this object."),
+    "UnexpectedContent": (400, "This request does not support content"),
     "UnresolvableGrantByEmailAddress": (
         400,
         "The e-mail address you provided does not match any account on record.",

@@ -7,7 +7,7 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from typing import Final, NamedTuple
 
 from app.core import limits
@@ -238,9 +238,11 @@ def _time_ms(text: str) -> int | None:
     try:
         moment = datetime.fromisoformat(text)
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        # Taken apart in integers: a float of milliseconds may fall short of the microsecond that was named. What
-        # UTC cannot show (9999-12-31, somewhere west) overflows here instead of in every answer about it.
+        # Taken apart in integers: a float of milliseconds may fall short of the microsecond that was named. A date
+        # that cannot be shown once it is rounded up (in 9999, somewhere west) is refused here, not in every answer.
         at_utc = aware.astimezone(UTC)
+        if at_utc.year == MAXYEAR:
+            return None
         return (int(at_utc.replace(microsecond=0).timestamp()) + (at_utc.microsecond > 0)) * 1000
     except (ValueError, OverflowError):
         return None
