@@ -175,6 +175,11 @@ class Judge(NamedTuple):
         move = self._move(facts, now_ms)
         return tuple(action for action in (move, removal) if action is not None)
 
+    def dues(self, facts: Facts) -> Iterator[int]:
+        """When anything of it is, was or will be due."""
+        yield from (action.due_ms for action in self._removals(facts))
+        yield from (action.due_ms for action in self._moves(facts))
+
     def expiry(self, facts: Facts) -> Action | None:
         """When the current version will expire, by which rule; None: never. For `x-amz-expiration`."""
         return _first(action for action in self._removals(facts) if action.kind == EXPIRE)

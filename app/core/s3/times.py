@@ -41,3 +41,8 @@ def parse_iso_time(text: str) -> int | None:
         return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
     except (ValueError, OverflowError):
         return None
+
+
+def precise_time(time_ms: int) -> str:
+    """`2009-10-12T17:50:30.123Z`, as in event records."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

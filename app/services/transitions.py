@@ -1,0 +1,59 @@
+"""Storage classes as profiles, and moving a version from one to another.
+
+Knows which classes this server has and what each means for the bytes. On one machine every class is the same profile
+(chunks on the local devices), so that a move changes what the version says and not one chunk. A class with another
+profile needs its chunks written again first: `rewrite` is where that is done, before the version says so.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from app.core.errors import Conflict, Missing
+from app.core.types import NULL_PLACE, NULL_VERSION, Attributes, Bucket, Version, VersionPlace
+from app.ports.metadata import MetadataStore
+
+LOCAL: Final = "local"
+"""The profile of one machine: every chunk once, on its devices."""
+Rewrite = Callable[[Version, str], None]
+"""(version, profile): make the bytes lie as the profile says, durable on return."""
+
+
+def place_of(version: Version) -> VersionPlace:
+    """How the store finds this version again."""
+    return NULL_PLACE if version.version_id == NULL_VERSION else VersionPlace(version.seq, version.version_id)
+
+
+def same(judged: Version, found: Version) -> bool:
+    """Whether what the store has now is what was judged: the same commit, with the same tags."""
+    now = (found.seq, found.version_id, found.ref_id)
+    return now == (judged.seq, judged.version_id, judged.ref_id) and found.attributes.tags == judged.attributes.tags
+
+
+class Transitions:
+    """`profiles`: the profile of each storage class. `rewrite` is asked when a move changes the profile."""
+
+    def __init__(self, store: MetadataStore, profiles: Mapping[str, str], rewrite: Rewrite | None = None) -> None:
+        self._store = store
+        self._profiles = profiles
+        self._rewrite = rewrite
+
+    def knows(self, storage_class: str) -> bool:
+        """Whether objects can be moved there."""
+        profile = self._profiles.get(storage_class)
+        return profile is not None and (profile == LOCAL or self._rewrite is not None)
+
+    def move(self, bucket: Bucket, version: Version, storage_class: str) -> Version:
+        """The version in its new class, durable. Raises Conflict when it changed, Missing when it is gone."""
+        if not self.knows(storage_class):
+            raise Missing(f"no storage class {storage_class}")
+        profile = self._profiles[storage_class]
+        if self._rewrite is not None and profile != self._profiles.get(version.attributes.storage_class):
+            self._rewrite(version, profile)
+
+        def amend(found: Version) -> Attributes:
+            if not same(version, found):
+                raise Conflict("the version changed since it was judged")
+            return replace(found.attributes, storage_class=storage_class)
+
+        return self._store.version_amend(bucket.bucket_id, version.key, place_of(version), amend)
