@@ -20,6 +20,7 @@ from app.core import limits
 from app.core.acl.settings import OWNERSHIPS
 
 ENVIRONMENT_PREFIX: Final = "ZAPFS_"
+STORAGE_CLASSES: Final = ("STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING")
 CONFIG_VARIABLE: Final = "ZAPFS_CONFIG"
 LEVELS: Final = ("debug", "info", "warning", "error")
 DEV_ACCESS_KEY: Final = "AKIAIOSFODNN7EXAMPLE"
@@ -135,6 +136,17 @@ def _networks(value: object) -> tuple[str, ...]:
         raise ValueError("holds something that is not a network like 10.0.0.0/8") from None
 
 
+def _classes(value: object) -> tuple[str, ...]:
+    """A list of storage classes, or one text with commas. STANDARD is always among them."""
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list | tuple):
+        raise ValueError("must be a list of storage classes")
+    names = tuple(str(item).strip() for item in items)
+    if not all(re.fullmatch(r"[A-Z][A-Z0-9_]{0,63}", name) for name in names):
+        raise ValueError("holds something that is not a storage class like STANDARD_IA")
+    return tuple(dict.fromkeys(("STANDARD", *names)))
+
+
 def _region(value: object) -> str:
     names = _names(value)
     if len(names) != 1:
@@ -192,6 +204,9 @@ class Settings:
     regions: tuple[str, ...] = _setting(_names, (), "names", "further regions CreateBucket takes as a constraint")
     trusted_proxies: tuple[str, ...] = _setting(
         _networks, (), "networks", "their X-Forwarded-For and X-Forwarded-Proto are believed; nobody else's"
+    )
+    storage_classes: tuple[str, ...] = _setting(
+        _classes, STORAGE_CLASSES, "names", "those objects may be in; on one machine all are kept alike"
     )
     object_ownership: str = _setting(
         _one_of(*OWNERSHIPS), OWNERSHIPS[0], "|".join(OWNERSHIPS), "of new buckets; ObjectWriter lets clients set ACLs"

@@ -19,7 +19,7 @@ from app.runtime.buffers import BufferPool
 from app.runtime.telemetry import metrics
 from app.services.access import Access
 from app.services.blobs import Blobs
-from app.services.buckets import Buckets
+from app.services.buckets import Buckets, Defaults
 from app.services.configs import Configs
 from app.services.copying import Copying
 from app.services.deleting import Deleting
@@ -28,7 +28,10 @@ from app.services.drafts import Drafts
 from app.services.guard import Guard
 from app.services.listing import Listing
 from app.services.multipart import Multipart
+from app.services.object_acls import ObjectAcls
 from app.services.objects import Objects
+from app.services.ownership import Ownership
+from app.services.ownership import Ownership
 from app.services.reading import Reading
 from app.services.tagging import Tagging
 from roles import stores
@@ -47,7 +50,7 @@ def build(told: Handover) -> Application:
     running.at_end(store.close)
     access = Access(cluster, Sealer(told.master_key, os.urandom).unseal, running.offload)
     door = S3Door(
-        _surface(running, Guard(store, Directory(cluster)), store),
+        _surface(running, store, Directory(cluster)),
         access,
         SOURCES,
         Observer(running).observe,
@@ -60,13 +63,16 @@ def build(told: Handover) -> Application:
     return Application(flask.wsgi_app, running)
 
 
-def _surface(running: Running, guard: Guard, store: MetadataStore) -> Surface:
+def _surface(running: Running, store: MetadataStore, directory: Directory) -> Surface:
     """Every operation's handler, on the stores of this machine."""
     settings = running.told.settings
+    guard, ownership = Guard(store, directory), Ownership(directory)
     chunks = stores.open_chunks(settings, running.offload)
     running.at_end(chunks.close)
-    buckets = Buckets(store, guard, SOURCES)
-    drafts = Drafts(guard)
+    buckets = Buckets(
+        store, guard, ownership, SOURCES, Defaults(settings.object_ownership, settings.block_public_access)
+    )
+    drafts = Drafts(guard, ownership, settings.storage_classes)
     blobs = Blobs(store, chunks, BufferPool(settings.buffer_budget_bytes), running.offload, SOURCES)
     reading = Reading(store, chunks, SOURCES)
     board = FileReadBoard(DataDir(settings.data_dir).reads)
@@ -87,6 +93,9 @@ def _surface(running: Running, guard: Guard, store: MetadataStore) -> Surface:
         configs=Configs(store, guard),
         tagging=Tagging(store, guard),
         crossing=crossing,
+        directory=directory,
+        bucket_access=BucketAccess(Amending(store, guard), ownership),
+        object_acls=ObjectAcls(store, guard, ownership),
         region=settings.region,
         regions=settings.regions,
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from app.adapters.chunks.memory import MemoryStore
 from app.adapters.sql.store import SqliteStore
 from app.core import limits
+from app.core.acl.settings import WRITER
 from app.core.cluster import Account, ClusterState, Command, Outcome
 from app.core.cluster.state import assembled
 from app.core.errors import Unavailable
@@ -28,6 +29,8 @@ from app.services.guard import Guard
 from app.services.listing import Listing
 from app.services.multipart import Multipart
 from app.services.objects import Incoming, Objects, Selection, Target
+from app.services.ownership import Ownership
+from app.services.ownership import Ownership
 from app.services.reading import Reading
 from migrations.run import migrate
 
@@ -95,9 +98,11 @@ class House:
         self.chunks = chunks or MemoryStore()
         self.offload = Offload(4)
         self.board = Board()
-        self.guard = Guard(self.store, Directory(Accounts()))
-        self.drafts = Drafts(self.guard)
-        self.buckets = Buckets(self.store, self.guard, self.sources)
+        directory = Directory(Accounts())
+        ownership = Ownership(directory)
+        self.guard = Guard(self.store, directory)
+        self.drafts = Drafts(self.guard, ownership, ("STANDARD", "STANDARD_IA"))
+        self.buckets = Buckets(self.store, self.guard, ownership, self.sources)
         self.pool = BufferPool(64 * MIB)
         self.blobs = Blobs(self.store, self.chunks, self.pool, self.offload, self.sources)
         self.reading = Reading(self.store, self.chunks, self.sources)

@@ -38,11 +38,14 @@ S3_ERRORS: Mapping[str, tuple[int, str]] = {
         400,
         "You did not provide the number of bytes specified by the Content-Length HTTP header.",
     ),
-    "IncorrectNumberOfFilesInPostRequest": (400, "POST requires exactly one file upload per request."),
     "InsufficientStorage": (507, "There is not enough free space to store this object."),
     "InternalError": (500, "We encountered an internal error. Please try again."),
     "InvalidAccessKeyId": (403, "The AWS Access Key Id you provided does not exist in our records."),
     "InvalidArgument": (400, "Invalid Argument"),
+    "InvalidBucketAclWithBlockPublicAccessError": (
+        400,
+        "Bucket cannot have public ACLs set with BlockPublicAccess enabled",
+    ),
     "InvalidBucketAclWithObjectOwnership": (
         400,
         "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
@@ -144,17 +147,16 @@ S3_ERRORS: Mapping[str, tuple[int, str]] = {
         400,
         "You are attempting to create a new configuration but have already reached the limit.",
     ),
-    "TooManyParts": (400, "You have attempted to add more parts than the maximum of 10000 that are allowed for this object."),
+    "TooManyParts": (
+        400,
+        "You have attempted to add more parts than the maximum of 10000 that are allowed for this object.",
+    ),
     "UnexpectedContent": (400, "This request does not support content"),
     "UnresolvableGrantByEmailAddress": (
         400,
         "The e-mail address you provided does not match any account on record.",
     ),
     "UnsupportedSignature": (400, "The provided request is signed with an unsupported STS Token version."),
-    "UserKeyMustBeSpecified": (
-        400,
-        "The bucket POST must contain the specified field name. If it is specified, check the order of the fields.",
-    ),
     "XAmzContentChecksumMismatch": (400, "The provided 'x-amz-checksum' header does not match what was computed."),
     "XAmzContentSHA256Mismatch": (
         400,

@@ -14,6 +14,8 @@ from app.core.s3.wanted import Wanted
 from app.core.types import Attributes, Bucket
 from app.services.call import Call
 from app.services.guard import Guard
+from app.services.ownership import Ownership
+from app.services.ownership import Ownership
 
 
 class Draft(NamedTuple):
@@ -26,8 +28,9 @@ class Draft(NamedTuple):
 class Drafts:
     """One per worker process. `storage_classes`: those a client may name."""
 
-    def __init__(self, guard: Guard, storage_classes: Collection[str] = (STANDARD,)) -> None:
+    def __init__(self, guard: Guard, ownership: Ownership, storage_classes: Collection[str] = (STANDARD,)) -> None:
         self._guard = guard
+        self._ownership = ownership
         self._storage_classes = frozenset(storage_classes)
 
     def draft(self, call: Call, bucket: Bucket, key: bytes, wanted: Wanted) -> Draft:
@@ -38,6 +41,7 @@ class Drafts:
             raise S3Error("InvalidStorageClass", fields={"StorageClassRequested": named})
         if attributes.tags:
             self._guard.require(call, bucket, "s3:PutObjectTagging", key)
-        if attributes.acl:
-            attributes = replace(attributes, acl="")
-        return Draft(bucket.owner, attributes)
+        owner, acl = self._ownership.of_object(call, bucket, wanted.acl)
+        if acl != attributes.acl:
+            attributes = replace(attributes, acl=acl)
+        return Draft(owner, attributes)

@@ -12,6 +12,7 @@ from app.core.integrity import NOTHING, Integrity
 from app.core.s3.listing import Query
 from app.core.s3.multipart import RequestedPart
 from app.core.s3.wanted import NOTHING_WANTED
+from app.services.buckets import Birth
 from app.services.call import Caller
 from app.services.check import Check
 from app.services.copying import CopyRequest
@@ -24,7 +25,7 @@ from tests.house import MIB, OTHER, BytesBody, House, noise
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     made = House(tmp_path)
-    made.buckets.create(made.call(), "bucket", "")
+    made.buckets.create(made.call(), "bucket", Birth())
     yield made
     made.close()
 
@@ -263,9 +264,9 @@ def test_only_the_owner_and_root_may_use_a_bucket(house: House) -> None:
     root = Caller("000000000000", "c" * 64, "root", "RK", root=True)
     assert house.objects.head(house.call(root), Target("bucket", b"key"), Selection()).version.size == 4
     with pytest.raises(S3Error, match="BucketAlreadyExists"):
-        house.buckets.create(house.call(OTHER), "bucket", "")
+        house.buckets.create(house.call(OTHER), "bucket", Birth())
     with pytest.raises(S3Error, match="BucketAlreadyOwnedByYou"):
-        house.buckets.create(house.call(), "bucket", "")
+        house.buckets.create(house.call(), "bucket", Birth())
 
 
 def test_deletes_of_many_keys_answer_each_in_order(house: House) -> None:

@@ -33,21 +33,9 @@ _REFUSED: Final = (
     "x-amz-server-side-encryption",
     "x-amz-copy-source-server-side-encryption",
     "x-amz-object-lock-",
-    "x-amz-grant-",
     "x-amz-object-annotation",
     "x-amz-write-offset-bytes",
     "x-amz-bucket-namespace",
-)
-_HARMLESS_ACLS: Final = frozenset({"private", "bucket-owner-full-control"})
-_OTHER_ACLS: Final = frozenset(
-    {
-        "public-read",
-        "public-read-write",
-        "aws-exec-read",
-        "authenticated-read",
-        "bucket-owner-read",
-        "log-delivery-write",
-    }
 )
 _CONTROL: Final = frozenset(chr(code) for code in (*range(0x20), 0x7F)) - {"\t"}
 
@@ -98,26 +86,12 @@ def _user_metadata(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def refuse_unimplemented(headers: Mapping[str, str]) -> None:
-    """Raises NotImplemented for a header that asks for something the server would not do.
-
-    An ACL that says what is true anyway is let pass.
-    """
-    for name, value in headers.items():
+    """Raises NotImplemented for a header that asks for something the server would not do."""
+    for name in headers:
         if not name.startswith("x-amz-"):
             continue
         if name.startswith(_REFUSED):
             raise S3Error("NotImplemented", f"The header {name} is not implemented by this server.")
-        if name == "x-amz-acl" and value not in _HARMLESS_ACLS:
-            if value not in _OTHER_ACLS:
-                raise S3Error("InvalidArgument", fields={"ArgumentName": name, "ArgumentValue": value})
-            raise S3Error("NotImplemented", "Only the canned ACL 'private' is implemented by this server.")
-
-
-def refuse_unimplemented_bucket(headers: Mapping[str, str]) -> None:
-    """The same for CreateBucket: no ACL but the owner's, no ownership that would bring ACLs."""
-    refuse_unimplemented(headers)
-    if headers.get("x-amz-object-ownership", "BucketOwnerEnforced") != "BucketOwnerEnforced":
-        raise S3Error("NotImplemented", "Only the ownership BucketOwnerEnforced is implemented by this server.")
 
 
 def refuse_read_keys(headers: Mapping[str, str]) -> None:

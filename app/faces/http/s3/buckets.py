@@ -3,11 +3,14 @@
 Knows S3's wire forms of buckets. Must not know rules (core/s3) or what a use case does.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from app.core import limits
+from app.core.acl import requests as acl_requests
+from app.core.acl.settings import ownership_named
+from app.core.acl import requests as acl_requests
+from app.core.acl import settings
 from app.core.errors import S3Error
-from app.core.s3 import headers as header_rules
 from app.core.s3.bucket_rules import DEFAULT_REGION, check_bucket_name, check_location
 from app.core.s3.documents import location_constraint
 from app.core.s3.listing import decode_token, encode_token
@@ -18,8 +21,8 @@ from app.core.types import Bucket
 from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
 from app.faces.http.wire import Response
-from app.services.buckets import Buckets
-from app.services.call import Caller
+from app.services.buckets import Birth, Buckets
+from app.services.ownership import NewBucket
 
 
 class BucketHandlers:
@@ -69,11 +72,13 @@ class BucketHandlers:
         """
         name = exchange.operation.bucket
         check_bucket_name(name)
-        header_rules.refuse_unimplemented_bucket(exchange.headers)
-        locked = exchange.headers.get("x-amz-bucket-object-lock-enabled", "").lower() == "true"
+        headers = exchange.headers
+        ownership = headers.get("x-amz-object-ownership", "") and ownership_named(headers["x-amz-object-ownership"])
+        acl = acl_requests.requested(headers)
+        locked = headers.get("x-amz-bucket-object-lock-enabled", "").lower() == "true"
         region = check_location(location_constraint(exchange.document(limits.XML_BYTES_MAX)), self._regions)
         try:
-            self._buckets.create(exchange.call, name, region, locked)
+            self._buckets.create(exchange.call, name, Birth(region, locked, ownership, acl))
         except S3Error as error:
             if error.code != "BucketAlreadyOwnedByYou" or region or self._region != DEFAULT_REGION:
                 raise
@@ -131,3 +136,13 @@ def owner_acl(owner: str, caller: Caller) -> Response:
     writer.close("Grant")
     writer.close("AccessControlList")
     return answers.document(writer)
+
+
+def _new_bucket(headers: Mapping[str, str]) -> NewBucket:
+    """What CreateBucket's headers ask for. Raises InvalidArgument, InvalidRequest."""
+    ownership = headers.get("x-amz-object-ownership", "")
+    if ownership and ownership not in settings.OWNERSHIPS:
+        fields = {"ArgumentName": "x-amz-object-ownership", "ArgumentValue": ownership[:128]}
+        raise S3Error("InvalidArgument", "Invalid x-amz-object-ownership header", fields=fields)
+    locked = headers.get("x-amz-bucket-object-lock-enabled", "").lower() == "true"
+    return NewBucket(locked, ownership, acl_requests.requested(headers))
