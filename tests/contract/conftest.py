@@ -24,3 +24,14 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MetadataSt
     store.bucket_create(bucket())
     yield store
     store.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A database with one bucket and nobody at it, for tests of several processes."""
+    path = tmp_path / "zapfs.db"
+    migrate(path)
+    store = SqliteStore(path)
+    store.bucket_create(bucket())
+    store.close()
+    return path

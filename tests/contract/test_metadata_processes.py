@@ -7,9 +7,7 @@ import os
 import resource
 import signal
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import gevent
 import pytest
@@ -17,38 +15,9 @@ import pytest
 from app.adapters.sql.store import SqliteStore
 from app.core.errors import Full, S3Error, Unavailable
 from app.core.limits import WAL_BYTES_MAX
-from app.core.types import Version
 from app.ports.metadata import Commit
-from migrations.run import migrate
-from tests.contract.metadata import BUCKET, bucket, chunked, drain, entry, inline, marker
-
-PROCESSES = 4
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    path = tmp_path / "zapfs.db"
-    migrate(path)
-    store = SqliteStore(path)
-    store.bucket_create(bucket())
-    store.close()
-    return path
-
-
-def in_processes(work: Callable[..., None], *args: Any, count: int = PROCESSES) -> list[int | None]:
-    """Run `work(index, *args)` in fresh processes; their exit codes."""
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=work, args=(index, *args)) for index in range(count)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(90)
-    return [process.exitcode for process in processes]
-
-
-def absent(current: Version | None) -> None:
-    if current is not None:
-        raise S3Error("PreconditionFailed")
+from tests.contract.metadata import BUCKET, chunked, drain, entry, inline, marker
+from tests.contract.processes import PROCESSES, absent, in_processes
 
 
 def race_creators(index: int, path: Path) -> None:
