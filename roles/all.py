@@ -19,6 +19,7 @@ from app.runtime.buffers import BufferPool
 from app.runtime.telemetry import metrics
 from app.services.access import Access
 from app.services.blobs import Blobs
+from app.services.bucket_access import Amending, BucketAccess
 from app.services.buckets import Buckets, Defaults
 from app.services.configs import Configs
 from app.services.copying import Copying
@@ -30,7 +31,6 @@ from app.services.listing import Listing
 from app.services.multipart import Multipart
 from app.services.object_acls import ObjectAcls
 from app.services.objects import Objects
-from app.services.ownership import Ownership
 from app.services.ownership import Ownership
 from app.services.reading import Reading
 from app.services.tagging import Tagging

@@ -7,7 +7,6 @@ from pathlib import Path
 from app.adapters.chunks.memory import MemoryStore
 from app.adapters.sql.store import SqliteStore
 from app.core import limits
-from app.core.acl.settings import WRITER
 from app.core.cluster import Account, ClusterState, Command, Outcome
 from app.core.cluster.state import assembled
 from app.core.errors import Unavailable
@@ -29,7 +28,6 @@ from app.services.guard import Guard
 from app.services.listing import Listing
 from app.services.multipart import Multipart
 from app.services.objects import Incoming, Objects, Selection, Target
-from app.services.ownership import Ownership
 from app.services.ownership import Ownership
 from app.services.reading import Reading
 from migrations.run import migrate

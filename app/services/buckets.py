@@ -21,7 +21,6 @@ from app.core.types import Bucket, BucketId, Versioning
 from app.ports.metadata import MetadataStore
 from app.services.call import Call, Sources
 from app.services.guard import Guard
-from app.services.ownership import NewBucket, Ownership
 from app.services.ownership import Ownership
 
 
@@ -69,7 +68,6 @@ class Buckets:
 
     def list(self, call: Call, prefix: str = "", after: str = "", limit: int = limits.LIST_BUCKETS_MAX) -> BucketPage:
         """The caller's own buckets by name, names > `after`."""
-        self._guard.admit_account(call, "s3:ListAllMyBuckets")
         self._require(call, _unborn(call, ""), "s3:ListAllMyBuckets")
         found = self._store.buckets_scan(call.caller.canonical_id, prefix, after, limit + 1)
         page = found[:limit]

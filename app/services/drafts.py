@@ -15,7 +15,6 @@ from app.core.types import Attributes, Bucket
 from app.services.call import Call
 from app.services.guard import Guard
 from app.services.ownership import Ownership
-from app.services.ownership import Ownership
 
 
 class Draft(NamedTuple):

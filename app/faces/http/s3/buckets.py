@@ -3,13 +3,11 @@
 Knows S3's wire forms of buckets. Must not know rules (core/s3) or what a use case does.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from app.core import limits
 from app.core.acl import requests as acl_requests
 from app.core.acl.settings import ownership_named
-from app.core.acl import requests as acl_requests
-from app.core.acl import settings
 from app.core.errors import S3Error
 from app.core.s3.bucket_rules import DEFAULT_REGION, check_bucket_name, check_location
 from app.core.s3.documents import location_constraint
@@ -22,7 +20,6 @@ from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
 from app.faces.http.wire import Response
 from app.services.buckets import Birth, Buckets
-from app.services.ownership import NewBucket
 
 
 class BucketHandlers:
@@ -114,35 +111,3 @@ class BucketHandlers:
         asked = versioning_asked(exchange.document(limits.XML_BYTES_MAX))
         self._buckets.set_versioning(exchange.call, exchange.operation.bucket, exchange.expected_owner, asked)
         return Response(200, [])
-
-    def get_bucket_acl(self, exchange: Exchange) -> Response:
-        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketAcl.html"""
-        bucket = self._find(exchange, "s3:GetBucketAcl")
-        return owner_acl(bucket.owner, exchange.call.caller)
-
-
-def owner_acl(owner: str, caller: Caller) -> Response:
-    """The access control list everything has while ACLs do not exist: full control for the owner, nothing else."""
-    writer = Writer("AccessControlPolicy")
-    answers.write_owner(writer, "Owner", owner, caller)
-    writer.open("AccessControlList")
-    writer.open("Grant")
-    writer.raw('<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">')
-    writer.text("ID", owner)
-    if owner == caller.canonical_id:
-        writer.text("DisplayName", caller.display_name)
-    writer.close("Grantee")
-    writer.text("Permission", "FULL_CONTROL")
-    writer.close("Grant")
-    writer.close("AccessControlList")
-    return answers.document(writer)
-
-
-def _new_bucket(headers: Mapping[str, str]) -> NewBucket:
-    """What CreateBucket's headers ask for. Raises InvalidArgument, InvalidRequest."""
-    ownership = headers.get("x-amz-object-ownership", "")
-    if ownership and ownership not in settings.OWNERSHIPS:
-        fields = {"ArgumentName": "x-amz-object-ownership", "ArgumentValue": ownership[:128]}
-        raise S3Error("InvalidArgument", "Invalid x-amz-object-ownership header", fields=fields)
-    locked = headers.get("x-amz-bucket-object-lock-enabled", "").lower() == "true"
-    return NewBucket(locked, ownership, acl_requests.requested(headers))

@@ -17,7 +17,6 @@ from app.core.s3.xml import Writer
 from app.core.types import NO_LOCK, Checksum, Version
 from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
-from app.faces.http.s3.buckets import owner_acl
 from app.faces.http.wire import Headers, Response
 from app.services.copying import Copying, CopyRequest
 from app.services.guard import Guard
@@ -85,11 +84,6 @@ class ObjectHandlers:
         answers.write_checksum(writer, version.checksum)
         told = answers.version_header(shown) + answers.version_header(source_shown, "x-amz-copy-source-version-id")
         return answers.document(writer, told)
-
-    def get_object_acl(self, exchange: Exchange) -> Response:
-        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAcl.html"""
-        _, version = self._objects.find(exchange.call, exchange.target(), "s3:GetObjectAcl")
-        return owner_acl(version.owner, exchange.call.caller)
 
     def get_object_attributes(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html"""

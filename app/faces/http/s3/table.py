@@ -8,20 +8,25 @@ from dataclasses import dataclass, field
 
 from app.faces.http.exchange import Handler
 from app.faces.http.s3 import configs
+from app.faces.http.s3.acls import AclHandlers
 from app.faces.http.s3.buckets import BucketHandlers
 from app.faces.http.s3.cors import Crossing
 from app.faces.http.s3.deletes import DeleteHandlers
 from app.faces.http.s3.listings import ListingHandlers
 from app.faces.http.s3.multipart import MultipartHandlers
 from app.faces.http.s3.objects import ObjectHandlers
+from app.faces.http.s3.public_access import PublicAccessHandlers
 from app.faces.http.s3.tagging import TaggingHandlers
+from app.services.bucket_access import BucketAccess
 from app.services.buckets import Buckets
 from app.services.configs import Configs
 from app.services.copying import Copying
 from app.services.deleting import Deleting
+from app.services.directory import Directory
 from app.services.guard import Guard
 from app.services.listing import Listing
 from app.services.multipart import Multipart
+from app.services.object_acls import ObjectAcls
 from app.services.objects import Objects
 from app.services.tagging import Tagging
 
@@ -40,6 +45,9 @@ class UseCases:
     configs: Configs
     tagging: Tagging
     crossing: Crossing
+    directory: Directory
+    bucket_access: BucketAccess
+    object_acls: ObjectAcls
     region: str = "us-east-1"
     regions: Collection[str] = field(default_factory=tuple)
 
@@ -52,7 +60,7 @@ def handlers(use_cases: UseCases) -> dict[str, Handler]:
     multipart = MultipartHandlers(use_cases.multipart, use_cases.guard)
     listings = ListingHandlers(use_cases.listing)
     tagging = TaggingHandlers(use_cases.tagging)
-    return configs.handlers(use_cases.configs) | {
+    return configs.handlers(use_cases.configs) | _permissions(use_cases) | {
         "AbortMultipartUpload": multipart.abort_multipart_upload,
         "CompleteMultipartUpload": multipart.complete_multipart_upload,
         "CopyObject": objects.copy_object,
@@ -62,11 +70,9 @@ def handlers(use_cases: UseCases) -> dict[str, Handler]:
         "DeleteObject": deletes.delete_object,
         "DeleteObjectTagging": tagging.delete_object_tagging,
         "DeleteObjects": deletes.delete_objects,
-        "GetBucketAcl": buckets.get_bucket_acl,
         "GetBucketLocation": buckets.get_bucket_location,
         "GetBucketVersioning": buckets.get_bucket_versioning,
         "GetObject": objects.get_object,
-        "GetObjectAcl": objects.get_object_acl,
         "GetObjectAttributes": objects.get_object_attributes,
         "GetObjectTagging": tagging.get_object_tagging,
         "HeadBucket": buckets.head_bucket,
@@ -84,4 +90,22 @@ def handlers(use_cases: UseCases) -> dict[str, Handler]:
         "PutObjectTagging": tagging.put_object_tagging,
         "UploadPart": multipart.upload_part,
         "UploadPartCopy": multipart.upload_part_copy,
+    }
+
+
+def _permissions(use_cases: UseCases) -> dict[str, Handler]:
+    """Who may do what: lists, ownership, public access."""
+    acls = AclHandlers(use_cases.bucket_access, use_cases.object_acls, use_cases.directory.display_name)
+    public = PublicAccessHandlers(use_cases.bucket_access)
+    return {
+        "DeleteBucketOwnershipControls": public.delete_bucket_ownership_controls,
+        "DeletePublicAccessBlock": public.delete_public_access_block,
+        "GetBucketAcl": acls.get_bucket_acl,
+        "GetBucketOwnershipControls": public.get_bucket_ownership_controls,
+        "GetObjectAcl": acls.get_object_acl,
+        "GetPublicAccessBlock": public.get_public_access_block,
+        "PutBucketAcl": acls.put_bucket_acl,
+        "PutBucketOwnershipControls": public.put_bucket_ownership_controls,
+        "PutObjectAcl": acls.put_object_acl,
+        "PutPublicAccessBlock": public.put_public_access_block,
     }
