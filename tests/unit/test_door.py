@@ -11,7 +11,7 @@ from app.faces.http.exchange import Surface
 from app.faces.http.wire import InputBody, Response
 from app.runtime.offload import Offload
 from app.services.access import Access
-from app.services.call import Sources
+from app.services.call import NOBODY, Sources
 from tests.unit import signing
 
 
@@ -92,18 +92,51 @@ def test_an_answer_bears_ids_and_a_record_names_everything_but_keys(ask):
     assert not any("key" in str(value) for value in record)
 
 
-@pytest.mark.parametrize("target", ["/bucket/key", "/bucket?no-such", "/bucket/%zz", "/bucket?policy", "//x"])
-@pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
-def test_a_stranger_is_told_nothing_but_access_denied(ask, method, target):
-    seen = ask(failing(AssertionError("no handler may run")), method, target, sign=False)
-    assert (seen.status, seen.records[0].code) == ("403 Forbidden", "AccessDenied")
+def test_a_request_without_a_signature_is_nobodys(ask):
+    def handler(exchange):
+        assert exchange.call.caller is NOBODY
+        raise S3Error("AccessDenied", reason="nobody")
+
+    seen = ask(handler, sign=False)
+    assert (seen.status, seen.records[0].reason, seen.records[0].access_key_id) == ("403 Forbidden", "nobody", "")
     assert seen.bugs == []
 
 
+def test_a_bad_signature_is_answered_before_anything_else(ask):
+    for target in ("/bucket/key", "/bucket?no-such", "/bucket/%zz", "/bucket?session", "//x"):
+        query = "&" if "?" in target else "?"
+        target += query + "AWSAccessKeyId=AKIDNOBODY&Signature=AAAA&Expires=99999999999"
+        seen = ask(failing(AssertionError("no handler may run")), "GET", target, sign=False)
+        assert seen.records[0].code in ("InvalidAccessKeyId", "AccessDenied"), target
+
+
 def test_a_known_caller_is_told_what_is_wrong(ask):
-    seen = ask(failing(AssertionError("no handler may run")), "GET", "/bucket?policy")
+    seen = ask(failing(AssertionError("no handler may run")), "GET", "/bucket?session")
     assert seen.records[0].code == "NotImplemented"
-    assert b"GetBucketPolicy" in seen.body
+    assert b"CreateSession" in seen.body
+
+
+def test_policies_are_told_the_facts_of_a_request(ask):
+    facts = []
+
+    def handler(exchange):
+        facts.append(exchange.call.facts)
+        raise S3Error("AccessDenied")
+
+    ask(handler, target="/bucket/key?versionId=null")
+    ask(handler, sign=False)
+    signed, unsigned = facts
+    assert (signed.remote, signed.secure) == ("192.0.2.1", False)
+    assert (signed.auth_type, signed.signature_version) == ("REST-HEADER", "AWS4-HMAC-SHA256")
+    assert signed.parameters["versionId"] == "null"
+    assert (unsigned.auth_type, unsigned.signature_version, unsigned.signature_age_ms) == ("", "", None)
+
+
+def test_the_details_of_a_request_bear_no_signature(ask):
+    target = "/bucket/key?versionId=null&X-Amz-Signature=abc&x-amz-security-token=def&Signature=ghi"
+    seen = ask(failing(AssertionError("no handler may run")), target=target, sign=False)
+    details = seen.records[0].details()
+    assert not any(secret in details.target for secret in ("abc", "def", "ghi"))
 
 
 @pytest.mark.parametrize(

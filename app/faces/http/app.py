@@ -33,9 +33,9 @@ _CHARGED: Final = ("x-amz-request-charged", "requester")
 _UNKNOWN: Final = Operation("Unknown", "", b"", {})
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class _Story:
-    """What becomes known of a request on its way, told to the observer at its end."""
+    """What becomes known of a request on its way, told to the observer at its end. Shown to nobody: it bears keys."""
 
     request: Request
     request_id: str
