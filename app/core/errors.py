@@ -54,6 +54,10 @@ S3_ERRORS: Mapping[str, tuple[int, str]] = {
     "InvalidBucketName": (400, "The specified bucket is not valid."),
     "InvalidChunkSizeError": (403, "Only the last chunk is allowed to have a size less than 8192 bytes"),
     "InvalidDigest": (400, "The Content-MD5 or checksum value you specified is not valid."),
+    "InvalidEncryptionAlgorithmError": (
+        400,
+        "The encryption request that you specified is not valid. The valid value is AES256.",
+    ),
     "InvalidLocationConstraint": (400, "The specified location constraint is not valid."),
     "InvalidObjectState": (403, "The operation is not valid for the current state of the object."),
     "InvalidPart": (
@@ -79,6 +83,9 @@ S3_ERRORS: Mapping[str, tuple[int, str]] = {
     "InvalidURI": (400, "Couldn't parse the specified URI."),
     "InvalidWriteOffset": (400, "The write offset value that you specified does not match the current object size."),
     "KeyTooLongError": (400, "Your key is too long"),
+    "KMS.DisabledException": (400, "The KMS key is disabled."),
+    "KMS.KMSInvalidStateException": (400, "The KMS key is not in a state in which it can be used."),
+    "KMS.NotFoundException": (400, "The KMS key does not exist."),
     "MalformedACLError": (
         400,
         "The XML you provided was not well-formed or did not validate against our published schema",
@@ -134,6 +141,10 @@ S3_ERRORS: Mapping[str, tuple[int, str]] = {
     "RequestTimeout": (
         400,
         "Your socket connection to the server was not read from or written to within the timeout period.",
+    ),
+    "ServerSideEncryptionConfigurationNotFoundError": (
+        404,
+        "The server side encryption configuration was not found",
     ),
     "ServiceUnavailable": (503, "Service is unable to handle request."),
     "SignatureDoesNotMatch": (

@@ -34,7 +34,9 @@ NAMED_CONFIGS_MAX: Final = 1_000  # of one kind (analytics, metrics, inventory, 
 CONFIG_ID_CHARS_MAX: Final = 64  # the id of one of them
 NAMED_CONFIGS_PAGE: Final = 100  # of one list answer
 REPLICATION_RULES_MAX: Final = 1_000
-POST_POLICY_BYTES_MAX: Final = 20 * KIB  # of a form's policy, and of all its fields before the file
+POST_FIELDS_BYTES_MAX: Final = 20 * KIB  # everything of a form before its file, the policy included
+POST_FIELDS_MAX: Final = 256  # of one form; 20 KiB of the shortest would be more
+POST_HELD_BYTES_MAX: Final = 256 * KIB  # of a form from its file on: within it fields may follow the file
 PRESIGN_SECONDS_MAX: Final = 604_800
 CLOCK_SKEW_SECONDS_MAX: Final = 900
 

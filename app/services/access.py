@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from app.core import integrity
-from app.core.auth import payload, sigv2, sigv4
+from app.core.auth import payload, post_policy, sigv2, sigv4
 from app.core.auth.canonical import ALGORITHM
 from app.core.auth.stream import AwsChunkedBody
 from app.core.body import Body
@@ -86,6 +86,15 @@ class Access:
         presigned = claim.expires_s is not None
         age_ms = now_ms - claim.time_s * 1000 if presigned else None
         return Identity(known.caller, sigv4.seed(claim, secret), _auth_type(presigned), ALGORITHM, age_ms)
+
+    def authenticate_form(self, claim: post_policy.Claim) -> Identity:
+        """Believe the claim of an HTML form, or raise InvalidAccessKeyId, SignatureDoesNotMatch."""
+        known = self._holder(claim.access_key)
+        secret = None if known is None or known.sealed is None else self._unseal(claim.access_key, known.sealed)
+        post_policy.verify(claim, secret)
+        if known is None:
+            raise S3Error("InvalidAccessKeyId")
+        return Identity(known.caller, None, "POST", "AWS" if claim.scope is None else ALGORITHM)
 
     def _holder(self, access_key: str) -> _Known | None:
         """The holder of a key in the state of now; None when nobody is."""

@@ -15,6 +15,7 @@ from app.faces.http.s3.deletes import DeleteHandlers
 from app.faces.http.s3.listings import ListingHandlers
 from app.faces.http.s3.multipart import MultipartHandlers
 from app.faces.http.s3.objects import ObjectHandlers
+from app.faces.http.s3.posts import PostHandlers
 from app.faces.http.s3.public_access import PublicAccessHandlers
 from app.faces.http.s3.tagging import TaggingHandlers
 from app.services.bucket_access import BucketAccess
@@ -86,6 +87,7 @@ def handlers(use_cases: UseCases) -> dict[str, Handler]:
         "OptionsBucket": use_cases.crossing.preflight,
         "OptionsObject": use_cases.crossing.preflight,
         "PutBucketVersioning": buckets.put_bucket_versioning,
+        "PostObject": PostHandlers(use_cases.objects).post_object,
         "PutObject": objects.put_object,
         "PutObjectTagging": tagging.put_object_tagging,
         "UploadPart": multipart.upload_part,
