@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from app.core.s3 import tags
-from app.core.s3.configs import cors
+from app.core.s3.configs import cors, encryption
 from app.core.s3.configs.grammar import Grammar, Node
 from app.core.types import Bucket
 
@@ -52,6 +52,13 @@ def _check_tagging(bucket: Bucket, node: Node) -> None:
     tags.check_bucket_tags(node)
 
 
+ENCRYPTION: Final = Kind(
+    "encryption",
+    encryption.GRAMMAR,
+    "s3:GetEncryptionConfiguration",
+    "s3:PutEncryptionConfiguration",
+    "ServerSideEncryptionConfigurationNotFoundError",
+)
 CORS: Final = Kind("cors", cors.GRAMMAR, "s3:GetBucketCORS", "s3:PutBucketCORS", "NoSuchCORSConfiguration")
 TAGGING: Final = Kind(
     "tagging", tags.GRAMMAR, "s3:GetBucketTagging", "s3:PutBucketTagging", "NoSuchTagSet", _check_tagging

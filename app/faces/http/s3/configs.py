@@ -19,6 +19,7 @@ from app.services.configs import Configs, Place
 
 PLAIN: Final[Mapping[str, Kind]] = {
     "BucketCors": kinds.CORS,
+    "BucketEncryption": kinds.ENCRYPTION,
     "BucketTagging": kinds.TAGGING,
 }
 """Kinds with Get, Put and Delete, by the name their operations share."""
