@@ -1,7 +1,8 @@
 """Reading everything and saying what is wrong: missing, corrupt, orphaned. Changes nothing.
 
-Knows how to tell that an object is whole: every chunk of it is readable and its bytes have the name it bears; inline
-bytes have the size, and for a single PUT the MD5, of their version.
+Knows how to tell that an object is whole, every version of it: each chunk is readable and its bytes have the name it
+bears; inline bytes have the size, and for a single PUT the MD5, of their version. Of encrypted contents it sees frames:
+their length is known without the key, what they say is not. Delete markers hold nothing.
 """
 
 import hashlib
@@ -12,6 +13,8 @@ from app.core import limits
 from app.core.checksums import hasher
 from app.core.errors import Corrupt, Missing, Unavailable
 from app.core.ids import id_time_ms
+from app.core.s3.version_ids import place_of
+from app.core.sealing.frames import stored_size
 from app.core.types import BlobId, ChunkId, ContentPage, RefId, Version
 from app.ports.chunks import ChunkStore
 from app.ports.metadata import MetadataStore, ReferencedBlob
@@ -39,6 +42,11 @@ class CheckReport:
     orphaned: int = 0
     findings: list[Finding] = field(default_factory=list)
     findings_dropped: int = 0
+
+
+def stored_bytes(size: int, sealed: bool) -> int:
+    """What a content of `size` bytes of plaintext takes: encrypted, it is frames (core/sealing/frames)."""
+    return stored_size(size) if sealed else size
 
 
 class Check:
@@ -114,47 +122,51 @@ class Check:
         try:
             problem = self._version_problem(version)
         except Missing as error:
-            if self._is_gone(version):
-                return
             problem = f"missing: its content is not there ({error})"
-        if problem:
+        if problem and not self._is_gone(version):
             self._report.unreadable += 1
             kind, _, why = problem.partition(": ")
             self._found(kind, f"object {version.key!r} in bucket {version.bucket_id.hex()}", why)
 
     def _is_gone(self, version: Version) -> bool:
-        """On a live server a version may have been replaced since its row was read."""
+        """On a live server a version may have been replaced, removed or appended to since its row was read."""
         try:
-            return self._store.current(version.bucket_id, version.key).ref_id != version.ref_id
+            now = self._store.version(version.bucket_id, version.key, place_of(version))
         except Missing:
             return True
+        return (now.ref_id, now.size) != (version.ref_id, version.size)
 
     def _version_problem(self, version: Version) -> str:
-        if not version.part_count:
-            size, problem = self._content_problem(version.ref_id, "" if "-" in version.etag else version.etag)
+        sealed = version.attributes.encryption is not None
+        if version.part_count:
+            size, problem = self._parts_problem(version, sealed)
+            expected = version.size
         else:
-            size, problem = self._parts_problem(version.ref_id)
-        if problem:
-            return problem
-        return "" if size == version.size else f"corrupt: its content has {size} bytes instead of {version.size}"
+            size, problem = self._content_problem(version.ref_id, "" if sealed else version.etag)
+            expected = stored_bytes(version.size, sealed)
+        return problem or ("" if size == expected else f"corrupt: its content has {size} bytes instead of {expected}")
 
-    def _parts_problem(self, upload_id: RefId) -> tuple[int, str]:
-        size = number = 0
-        while page := self._store.parts_scan(upload_id, number, limits.LIST_KEYS_MAX):
-            for part in page:
-                part_size, problem = self._content_problem(part.ref_id, part.etag)
-                if problem or part_size != part.size or part.start != size:
+    def _parts_problem(self, version: Version, sealed: bool) -> tuple[int, str]:
+        """Bytes the version's parts make up. Parts beyond its count were appended since its row was read."""
+        size = count = number = 0
+        while page := self._store.parts_scan(version.ref_id, number, limits.LIST_KEYS_MAX):
+            for part in page[: version.part_count - count]:
+                stored, problem = self._content_problem(part.ref_id, "" if sealed else part.etag)
+                if problem or stored != stored_bytes(part.size, sealed) or part.start != size:
                     return size, problem or f"corrupt: part {part.number} does not fit"
                 size += part.size
+            count += len(page)
             number = page[-1].number
         return size, ""
 
-    def _content_problem(self, ref_id: RefId, md5_hex: str) -> tuple[int, str]:
+    def _content_problem(self, ref_id: RefId, etag: str) -> tuple[int, str]:
+        """Bytes the content takes as it is stored, and what is wrong. `etag` "": nothing is known of an MD5."""
         size = index = 0
         while True:
             page: ContentPage = self._store.content_page(ref_id, index)
             if page.inline is not None:
-                same = hashlib.md5(page.inline, usedforsecurity=False).hexdigest() == md5_hex or not md5_hex
+                known = etag and "-" not in etag
+                same = not known or hashlib.md5(page.inline, usedforsecurity=False).hexdigest() == etag
                 return len(page.inline), "" if same else "corrupt: the inline bytes do not have their ETag"
             for entry in page.chunks:
                 size += entry.length
