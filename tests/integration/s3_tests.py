@@ -19,6 +19,8 @@ from tests.integration.server import ROOT, Server, clean_environment, temporary_
 
 VENV = ROOT / ".venv/s3-tests"
 RUN_SECONDS_MAX = 3600
+ARGUMENTS = ("--regions", "default", "--object-ownership", "ObjectWriter", "--block-public-access", "false")
+"""What the suite expects of new buckets is what S3 gave them before 2023."""
 IDENTITIES = {
     "main": ("s3 main", "0555b35654ad1656d804", "h7GhxuBLTrlhVUyxSPUKUV8r/2EI4ngqJxD7iBdBYLhwluN30JaT3Q==", "a"),
     "alt": ("s3 alt", "NOPQRSTUVWXYZABCDEFG", "nopqrstuvwxyzabcdefghijklmnabcdefghijklm", "b"),
@@ -118,7 +120,7 @@ def main() -> int:
     reasons = select(options.suite)
     tests = [node for node, reason in reasons.items() if not reason and options.select in node]
     with temporary_directory() as root:
-        with Server(root / "data", dev=True, arguments=["--regions", "default"]) as server:
+        with Server(root / "data", dev=True, arguments=list(ARGUMENTS)) as server:
             make_accounts(server)
             outcomes = run_suite(options.suite.resolve(), server, tests, root)
             if options.keep_log:
