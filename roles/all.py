@@ -18,6 +18,7 @@ from app.ports.metadata import MetadataStore
 from app.runtime.buffers import BufferPool
 from app.runtime.telemetry import metrics
 from app.services.access import Access
+from app.services.appending import Appends
 from app.services.blobs import Blobs
 from app.services.bucket_access import Amending, BucketAccess
 from app.services.buckets import Buckets, Defaults
@@ -33,6 +34,7 @@ from app.services.object_acls import ObjectAcls
 from app.services.objects import Objects
 from app.services.ownership import Ownership
 from app.services.reading import Reading
+from app.services.renaming import Renaming
 from app.services.tagging import Tagging
 from roles import stores
 from roles.data_dir import DataDir
@@ -87,6 +89,8 @@ def _surface(running: Running, store: MetadataStore, directory: Directory) -> Su
         buckets=buckets,
         objects=objects,
         deleting=Deleting(store, guard, SOURCES),
+        appends=Appends(store, blobs, objects, guard, drafts),
+        renaming=Renaming(objects, blobs, reading, guard),
         copying=copying,
         multipart=multipart,
         listing=listing,

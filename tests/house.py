@@ -15,6 +15,7 @@ from app.core.integrity import NOTHING, Integrity
 from app.core.s3.wanted import NOTHING_WANTED
 from app.runtime.buffers import BufferPool
 from app.runtime.offload import Offload
+from app.services.appending import Appends
 from app.services.blobs import Blobs
 from app.services.buckets import Buckets
 from app.services.call import Call, Caller, Sources, Stages
@@ -30,6 +31,7 @@ from app.services.multipart import Multipart
 from app.services.objects import Incoming, Objects, Selection, Target
 from app.services.ownership import Ownership
 from app.services.reading import Reading
+from app.services.renaming import Renaming
 from migrations.run import migrate
 
 MIB = limits.MIB
@@ -105,6 +107,8 @@ class House:
         self.blobs = Blobs(self.store, self.chunks, self.pool, self.offload, self.sources)
         self.reading = Reading(self.store, self.chunks, self.sources)
         self.objects = Objects(self.store, self.blobs, self.reading, self.guard, self.drafts, limits.INLINE_BYTES_MAX)
+        self.appends = Appends(self.store, self.blobs, self.objects, self.guard, self.drafts)
+        self.renaming = Renaming(self.objects, self.blobs, self.reading, self.guard)
         self.deleting = Deleting(self.store, self.guard, self.sources)
         self.copying = Copying(self.objects, self.blobs, self.reading, self.guard, self.drafts)
         self.multipart = Multipart(self.store, self.blobs, self.guard, self.drafts, self.copying, self.sources)

@@ -104,6 +104,10 @@ _COMBINE: Final[Mapping[str, Callable[[int, int, int], int]]] = {
 }
 
 
+COMBINABLE: Final = frozenset(_COMBINE)
+"""Algorithms whose digests of two parts give the digest of both."""
+
+
 def hasher(algorithm: str) -> Hasher:
     """A fresh hasher of an algorithm of `DIGEST_BYTES`. Raises KeyError for another name."""
     return _NEW[algorithm]()

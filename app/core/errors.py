@@ -26,6 +26,10 @@ S3_ERRORS: Mapping[str, tuple[int, str]] = {
     "EntityTooLarge": (400, "Your proposed upload exceeds the maximum allowed object size."),
     "EntityTooSmall": (400, "Your proposed upload is smaller than the minimum allowed object size."),
     "ExpiredToken": (400, "The provided token has expired."),
+    "IdempotencyParameterMismatch": (
+        400,
+        "Parameters on this idempotent request are inconsistent with parameters used in previous request(s).",
+    ),
     "IllegalLocationConstraintException": (
         400,
         "The specified location constraint is incompatible for the region specific endpoint this request was sent to.",

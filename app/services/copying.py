@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from app.core import limits
 from app.core.errors import Conflict, Missing, S3Error
+from app.core.s3.headers import RENAMED_BY
 from app.core.s3.wanted import NOTHING_WANTED, Wanted
 from app.core.types import Attributes, Bucket, Checksum, FileSpan, Piece, Version
 from app.ports.metadata import Check
@@ -186,7 +187,7 @@ def _attributes(request: CopyRequest, source: Attributes) -> Attributes:
     asked = request.wanted.attributes
     if request.replaces_metadata:
         return asked
-    kept = {name: value for name, value in source.headers.items() if name != REDIRECT}
+    kept = {name: value for name, value in source.headers.items() if name not in (REDIRECT, RENAMED_BY)}
     if REDIRECT in asked.headers:
         kept[REDIRECT] = asked.headers[REDIRECT]
     return Attributes(kept, source.metadata, asked.storage_class)

@@ -127,7 +127,7 @@ class Objects:
 
     def ask_early(self, admission: Admission, key: bytes, check: Check | None) -> None:
         """Judge a write by the version it would follow, before its body is read; the transaction decides."""
-        current = self._current_or_none(admission.bucket, key)
+        current = self.current_or_none(admission.bucket, key)
         admission.seen(current)
         if check is not None:
             check(current)
@@ -154,7 +154,8 @@ class Objects:
             raise S3Error("NoSuchBucket", fields={"BucketName": bucket.name}) from None
         return Stored(stored, shown_text(stored, bucket.versioning))
 
-    def _current_or_none(self, bucket: Bucket, key: bytes) -> Version | None:
+    def current_or_none(self, bucket: Bucket, key: bytes) -> Version | None:
+        """The key's current version, nobody's permission asked."""
         try:
             return self._store.current(bucket.bucket_id, key)
         except Missing:

@@ -17,6 +17,7 @@ Check = Callable[[Version | None], None]
 
 _READ_NAMES: Final = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
 COPY_SOURCE: Final = "x-amz-copy-source-"
+RENAME_SOURCE: Final = "x-amz-rename-source-"
 
 
 class ReadConditions(NamedTuple):
@@ -142,6 +143,27 @@ def _must_not_match(header: str) -> Check:
     def check(current: Version | None) -> None:
         if current is not None and not current.delete_marker and etag_listed(header, current.etag, weak=True):
             raise _failed("If-None-Match")
+
+    return check
+
+
+def rename_check(headers: Mapping[str, str], prefix: str = "") -> Check | None:
+    """The condition RenameObject sets on its destination, or with `RENAME_SOURCE` as prefix on its source.
+
+    Every refusal is PreconditionFailed; to match, or to have changed since, an object must be there.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_RenameObject.html
+    """
+    conditions = read_conditions(headers, prefix)
+    if conditions is None:
+        return None
+
+    def check(current: Version | None) -> None:
+        if current is not None and not current.delete_marker:
+            check_copy_source(conditions, current.etag, current.modified_ms)
+        elif conditions.match is not None:
+            raise _failed("If-Match")
+        elif conditions.modified_since_s is not None:
+            raise _failed("If-Modified-Since")
 
     return check
 

@@ -17,6 +17,8 @@ from app.core.types import Attributes, Lock, Version
 DEFAULT_CONTENT_TYPE: Final = "binary/octet-stream"
 STANDARD: Final = "STANDARD"
 
+RENAMED_BY: Final = "x-amz-client-token"
+"""Kept with what RenameObject made, for a client that asks again, and never shown."""
 _META: Final = "x-amz-meta-"
 _REDIRECT: Final = "x-amz-website-redirect-location"
 _STORED: Final = ("cache-control", "content-disposition", "content-language", "expires", _REDIRECT)
@@ -34,7 +36,6 @@ _REFUSED: Final = (
     "x-amz-copy-source-server-side-encryption",
     "x-amz-object-lock-",
     "x-amz-object-annotation",
-    "x-amz-write-offset-bytes",
     "x-amz-bucket-namespace",
 )
 _CONTROL: Final = frozenset(chr(code) for code in (*range(0x20), 0x7F)) - {"\t"}
@@ -110,7 +111,7 @@ def object_headers(version: Version, parameters: Mapping[str, str]) -> list[tupl
     stored = version.attributes.headers
     if parameters:
         stored = {**stored, **_overrides(parameters)}
-    shown.extend((_SHOWN[name], value) for name, value in stored.items())
+    shown.extend((_SHOWN[name], value) for name, value in stored.items() if name in _SHOWN)
     if "content-type" not in stored:
         shown.append(("Content-Type", DEFAULT_CONTENT_TYPE))
     for name, value in version.attributes.metadata.items():

@@ -8,19 +8,20 @@ from typing import Final
 from app.core import integrity, limits
 from app.core.errors import S3Error
 from app.core.s3 import headers as header_rules
-from app.core.s3.conditions import check_read, range_applies, read_conditions, write_check
+from app.core.s3.conditions import Check, check_read, range_applies, read_conditions, write_check
 from app.core.s3.multipart import parse_part_number
 from app.core.s3.ranges import requested_span
 from app.core.s3.times import http_date, iso_time
-from app.core.s3.wanted import wanted
+from app.core.s3.wanted import Wanted, wanted
 from app.core.s3.xml import Writer
 from app.core.types import NO_LOCK, Checksum, Version
 from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
 from app.faces.http.wire import Headers, Response
+from app.services.appending import Appends
 from app.services.copying import Copying, CopyRequest
 from app.services.guard import Guard
-from app.services.objects import ObjectRead, Objects, Selection
+from app.services.objects import Incoming, ObjectRead, Objects, Selection
 
 _WHOLE: Final = Selection()
 _SELECTIVE: Final = frozenset({"range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"})
@@ -30,8 +31,9 @@ _ATTRIBUTES: Final = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass
 class ObjectHandlers:
     """Deletions live in deletes, multipart uploads in multipart."""
 
-    def __init__(self, objects: Objects, copying: Copying, guard: Guard) -> None:
+    def __init__(self, objects: Objects, copying: Copying, appends: Appends, guard: Guard) -> None:
         self._objects = objects
+        self._appends = appends
         self._copying = copying
         self._guard = guard
 
@@ -40,9 +42,21 @@ class ObjectHandlers:
         headers = exchange.headers
         asked, check = wanted(headers), write_check(headers)
         incoming = exchange.incoming(self._guard)
+        if "x-amz-write-offset-bytes" in headers:
+            return self._append(exchange, asked, incoming, check)
         version, shown = self._objects.put(exchange.call, exchange.target(), asked, incoming, check)
         told = [("ETag", f'"{version.etag}"'), *answers.checksum_headers(version.checksum)]
         return Response(200, told + answers.version_header(shown))
+
+    def _append(self, exchange: Exchange, asked: Wanted, incoming: Incoming, check: Check | None) -> Response:
+        """https://docs.aws.amazon.com/AmazonS3/latest/userguide/directory-buckets-objects-append.html"""
+        text = exchange.headers["x-amz-write-offset-bytes"]
+        if not (text.isascii() and text.isdigit() and len(text) <= 15):
+            fields = {"ArgumentName": "x-amz-write-offset-bytes", "ArgumentValue": text[:64]}
+            raise S3Error("InvalidArgument", fields=fields)
+        version = self._appends.append(exchange.call, exchange.target(), asked, incoming, int(text), check)
+        told = [("ETag", f'"{version.etag}"'), ("x-amz-object-size", str(version.size))]
+        return Response(200, told + answers.checksum_headers(version.checksum))
 
     def get_object(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html"""

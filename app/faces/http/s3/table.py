@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from app.faces.http.exchange import Handler
-from app.faces.http.s3 import configs
+from app.faces.http.s3 import acting, configs
 from app.faces.http.s3.acls import AclHandlers
 from app.faces.http.s3.buckets import BucketHandlers
 from app.faces.http.s3.cors import Crossing
@@ -17,7 +17,10 @@ from app.faces.http.s3.multipart import MultipartHandlers
 from app.faces.http.s3.objects import ObjectHandlers
 from app.faces.http.s3.posts import PostHandlers
 from app.faces.http.s3.public_access import PublicAccessHandlers
+from app.faces.http.s3.renames import RenameHandlers
 from app.faces.http.s3.tagging import TaggingHandlers
+from app.services.acting_configs import ActingConfigs
+from app.services.appending import Appends
 from app.services.bucket_access import BucketAccess
 from app.services.buckets import Buckets
 from app.services.configs import Configs
@@ -29,6 +32,7 @@ from app.services.listing import Listing
 from app.services.multipart import Multipart
 from app.services.object_acls import ObjectAcls
 from app.services.objects import Objects
+from app.services.renaming import Renaming
 from app.services.tagging import Tagging
 
 
@@ -40,6 +44,8 @@ class UseCases:
     buckets: Buckets
     objects: Objects
     deleting: Deleting
+    appends: Appends
+    renaming: Renaming
     copying: Copying
     multipart: Multipart
     listing: Listing
@@ -49,6 +55,9 @@ class UseCases:
     directory: Directory
     bucket_access: BucketAccess
     object_acls: ObjectAcls
+    acting: ActingConfigs
+    storage_classes: Collection[str] = field(default_factory=tuple)
+    target_arns: Collection[str] = field(default_factory=tuple)
     region: str = "us-east-1"
     regions: Collection[str] = field(default_factory=tuple)
 
@@ -56,12 +65,12 @@ class UseCases:
 def handlers(use_cases: UseCases) -> dict[str, Handler]:
     """Handlers by operation name."""
     buckets = BucketHandlers(use_cases.buckets, use_cases.region, use_cases.regions)
-    objects = ObjectHandlers(use_cases.objects, use_cases.copying, use_cases.guard)
+    objects = ObjectHandlers(use_cases.objects, use_cases.copying, use_cases.appends, use_cases.guard)
     deletes = DeleteHandlers(use_cases.deleting, use_cases.guard)
     multipart = MultipartHandlers(use_cases.multipart, use_cases.guard)
     listings = ListingHandlers(use_cases.listing)
     tagging = TaggingHandlers(use_cases.tagging)
-    return configs.handlers(use_cases.configs) | _permissions(use_cases) | {
+    return configs.handlers(use_cases.configs) | acting.handlers(use_cases.acting, use_cases.storage_classes, use_cases.target_arns) | _permissions(use_cases) | {
         "AbortMultipartUpload": multipart.abort_multipart_upload,
         "CompleteMultipartUpload": multipart.complete_multipart_upload,
         "CopyObject": objects.copy_object,
@@ -90,6 +99,7 @@ def handlers(use_cases: UseCases) -> dict[str, Handler]:
         "PostObject": PostHandlers(use_cases.objects).post_object,
         "PutObject": objects.put_object,
         "PutObjectTagging": tagging.put_object_tagging,
+        "RenameObject": RenameHandlers(use_cases.renaming).rename_object,
         "UploadPart": multipart.upload_part,
         "UploadPartCopy": multipart.upload_part_copy,
     }

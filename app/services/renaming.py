@@ -1,0 +1,127 @@
+"""The use case RenameObject: an object takes another key of its bucket, in one transaction and without moving a byte.
+
+Knows that a rename is a commit of the source's chunks under the new key which deletes the source as DeleteObject would:
+in a bucket with versioning the new key gets a version and the old one a delete marker. Must not know wires.
+
+A client that lost the answer asks again with the same token: the destination remembers the token it was made with.
+"""
+
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Final, NamedTuple
+
+from app.core.errors import Conflict, Missing, S3Error
+from app.core.s3.headers import RENAMED_BY
+from app.core.types import Bucket, Version
+from app.ports.metadata import Check
+from app.services.blobs import Blobs
+from app.services.call import Call
+from app.services.guard import Admission, Guard
+from app.services.objects import Objects, Selection, Stored, Target
+from app.services.reading import Reading
+from app.services.removal import removal_check
+
+RENAME_ATTEMPTS_MAX: Final = 4  # starting over when the source is replaced while it is renamed
+
+
+class RenameRequest(NamedTuple):
+    """`target`: what the object is to be called; `source_key`: what it is called. Each check judges the current version
+    of its key. `token`: the client's, "" for none."""
+
+    target: Target
+    source_key: bytes
+    check: Check | None = None
+    source_check: Check | None = None
+    token: str = ""
+
+
+class Renaming:
+    """Errors: S3Error; StoreError from the store passes through."""
+
+    def __init__(self, objects: Objects, blobs: Blobs, reading: Reading, guard: Guard) -> None:
+        self._objects = objects
+        self._blobs = blobs
+        self._reading = reading
+        self._guard = guard
+
+    def rename(self, call: Call, request: RenameRequest) -> Stored:
+        """Durable and visible on return. Raises NoSuchKey, InvalidRequest (onto itself), AccessDenied (also for a
+        locked object), IdempotencyParameterMismatch and what the checks raise."""
+        target, source_key = request.target, request.source_key
+        admission = self._guard.admit(call, target.bucket, "s3:PutObject", target.key, target.expected_owner)
+        leaving = self._guard.admit(call, target.bucket, "s3:DeleteObject", source_key, target.expected_owner)
+        if source_key == target.key:
+            raise S3Error("InvalidRequest", "The source and the destination of a rename are the same object.")
+        for _ in range(RENAME_ATTEMPTS_MAX):
+            try:
+                source = self._source(call, request)
+            except S3Error as error:
+                done = self._done_before(admission.bucket, request) if error.code == "NoSuchKey" else None
+                if done is None:
+                    raise
+                return done
+            leaving.seen(source)
+            try:
+                return self._move(call, admission, source, request)
+            except (Conflict, Missing):
+                continue  # the source was replaced meanwhile
+        raise S3Error("SlowDown", reason="the source is replaced faster than it can be renamed")
+
+    def _source(self, call: Call, request: RenameRequest) -> Version:
+        source = request.target._replace(key=request.source_key)
+        version = self._objects.head(call, source, Selection()).version
+        if request.source_check is not None:
+            request.source_check(version)
+        return version
+
+    def _move(self, call: Call, admission: Admission, source: Version, request: RenameRequest) -> Stored:
+        if admission.judge is not None or request.check is not None:
+            self._objects.ask_early(admission, request.target.key, request.check)
+        with self._blobs.adopt(call, source.size, list(self._reading.contents(source))) as intake:
+            version = source._replace(
+                key=request.target.key,
+                version_id=self._blobs.sources.new_id(),
+                ref_id=intake.ref_id,
+                part_count=0,
+                modified_ms=call.now_ms,
+                attributes=replace(source.attributes, headers=_headers(source, request)),
+            )
+            moved_from = (source.key, _unchanged(call, source, request.source_check))
+            return self._objects.commit(call, admission.bucket, intake, version, request.check, moved_from)
+
+    def _done_before(self, bucket: Bucket, request: RenameRequest) -> Stored | None:
+        """The outcome of an earlier rename with the same token; None when there was none."""
+        current = self._objects.current_or_none(bucket, request.target.key) if request.token else None
+        if current is None:
+            return None
+        token, _, source = current.attributes.headers.get(RENAMED_BY, "").partition(" ")
+        if token != request.token:
+            return None
+        if source != _source_name(request.source_key):
+            raise S3Error("IdempotencyParameterMismatch")
+        return Stored(current, "")
+
+
+def _headers(source: Version, request: RenameRequest) -> dict[str, str]:
+    kept = {name: value for name, value in source.attributes.headers.items() if name != RENAMED_BY}
+    if request.token:
+        kept[RENAMED_BY] = f"{request.token} {_source_name(request.source_key)}"
+    return kept
+
+
+def _source_name(key: bytes) -> str:
+    return blake2b(key, digest_size=16).hexdigest()
+
+
+def _unchanged(call: Call, source: Version, source_check: Check | None) -> Check:
+    """The source is still the version whose chunks are taken over, free to go and what the client wants it to be."""
+    unlocked = removal_check(call)
+
+    def check(current: Version | None) -> None:
+        if current is None or (current.seq, current.ref_id) != (source.seq, source.ref_id):
+            raise Conflict("the source was replaced")
+        if source_check is not None:
+            source_check(current)
+        unlocked(current)
+
+    return check
