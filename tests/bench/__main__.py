@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.bench.client import MIB
 from tests.bench.crew import Score, Shot, measure, names_of
+from tests.bench.gates import passages
 from tests.bench.machine import file_system, load_average, processor, resident_bytes
 from tests.bench.million import BUCKET as MILLION
 from tests.bench.million import name_of
@@ -23,7 +24,7 @@ from tests.bench.references import (
     md5_bytes_per_second,
     nginx,
 )
-from tests.bench.report import Cell, Results, page
+from tests.bench.report import Cell, Results, page, passages_table
 from tests.integration.server import ROOT, Server, temporary_directory
 from tests.wire.signer import Credentials, Signer
 
@@ -191,6 +192,7 @@ def everything(plan: Plan, root: Path) -> Results:
         bench.results.md5_bytes_s = md5_bytes_per_second(min(2.0, plan.seconds))
         bench.results.facts = found
         bench.run()
+        bench.results.passages = passages(server, plan.seconds, root)
         server.stop()
         load_million(server, plan.keys)
         server.start()
@@ -199,10 +201,18 @@ def everything(plan: Plan, root: Path) -> Results:
     return bench.results
 
 
+def gates(plan: Plan, root: Path) -> str:
+    """The table of the gate alone."""
+    quiet = {"ZAPFS_LOG_LEVEL": "warning"}
+    with Server(root / "data", workers=plan.workers, credentials=KEYS, environment=quiet) as server:
+        return passages_table(passages(server, plan.seconds, root))
+
+
 def main() -> int:
     """Run, print and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--gates", action="store_true", help="only what the gate and versions cost")
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--output", type=Path)
@@ -210,6 +220,9 @@ def main() -> int:
     plan = replace(QUICK if options.quick else Plan(), workers=options.workers)
     plan = replace(plan, seconds=options.seconds or plan.seconds)
     with temporary_directory() as root:
+        if options.gates:
+            print(gates(plan, root))
+            return 0
         text = page(everything(plan, root))
     print(text)
     default = None if options.quick else ROOT / f"docs/bench/{time.strftime('%Y-%m-%d', time.gmtime())}.md"

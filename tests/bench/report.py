@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tests.bench.client import MIB
 from tests.bench.crew import Score
+from tests.bench.gates import Passage
 
 SIZE_NAMES = {4096: "4 KiB", 65_536: "64 KiB", MIB: "1 MiB", 64 * MIB: "64 MiB"}
 
@@ -38,6 +39,7 @@ class Results:
     md5_bytes_s: float = 0.0
     idle_bytes: Sequence[int] = ()
     cells: list[Cell] = field(default_factory=list)
+    passages: list[Passage] = field(default_factory=list)
 
     def cell(self, operation: str, size: int, concurrency: int) -> Cell | None:
         """The cell of a combination, if it was measured."""
@@ -52,6 +54,8 @@ def page(results: Results) -> str:
         _facts(results),
         "## Against the targets",
         _targets(results),
+        "## What the gate and versions cost: 4 KiB, 32 connections",
+        passages_table(results.passages),
         "## Everything",
         _cells(results),
     ]
@@ -72,6 +76,18 @@ def _facts(results: Results) -> str:
         "resident memory idle, by process": f"{idle} MiB",
     }
     return _table(["what", "value"], [[name, value] for name, value in facts.items()])
+
+
+def passages_table(passages: Sequence[Passage]) -> str:
+    """Ways through the gate, each against the first."""
+    head = ["caller and bucket", "PUT/s", "CPU µs", "CPU of plain", "GET/s", "CPU µs", "CPU of plain"]
+    rows = []
+    for one in passages:
+        row = [one.name]
+        for score, plain in ((one.put, passages[0].put), (one.get, passages[0].get)):
+            row += [f"{score.rate:,.0f}", f"{score.cpu_us:,.0f}", f"{score.cpu_us / plain.cpu_us:.2f}"]
+        rows.append(row)
+    return _table(head, rows)
 
 
 def _cells(results: Results) -> str:
