@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from app.core.errors import S3Error
+from app.core.s3 import lock as lock_rules
 from app.core.s3.headers import STANDARD
 from app.core.s3.wanted import Wanted
-from app.core.types import Attributes, Bucket
+from app.core.types import NO_LOCK, Attributes, Bucket, Lock
 from app.services.call import Call
 from app.services.guard import Guard
 from app.services.ownership import Ownership
@@ -40,7 +41,18 @@ class Drafts:
             raise S3Error("InvalidStorageClass", fields={"StorageClassRequested": named})
         if attributes.tags:
             self._guard.require(call, bucket, "s3:PutObjectTagging", key)
+        lock = lock_rules.of_bucket(bucket, wanted.lock, call.now_ms)
+        if lock != NO_LOCK:
+            self._require_lock(call, bucket, key, wanted.lock)
+            attributes = replace(attributes, lock=lock)
         owner, acl = self._ownership.of_object(call, bucket, wanted.acl)
         if acl != attributes.acl:
             attributes = replace(attributes, acl=acl)
         return Draft(owner, attributes)
+
+    def _require_lock(self, call: Call, bucket: Bucket, key: bytes, asked: Lock) -> None:
+        """What the bucket's default retention gives needs no permission; what is asked for does."""
+        if asked.mode:
+            self._guard.require(call, bucket, "s3:PutObjectRetention", key)
+        if asked.legal_hold:
+            self._guard.require(call, bucket, "s3:PutObjectLegalHold", key)

@@ -34,7 +34,6 @@ _SHOWN: Final = {
 _REFUSED: Final = (
     "x-amz-server-side-encryption",
     "x-amz-copy-source-server-side-encryption",
-    "x-amz-object-lock-",
     "x-amz-object-annotation",
     "x-amz-bucket-namespace",
 )

@@ -9,7 +9,10 @@ from typing import NamedTuple
 
 from app.core.acl import requests as acl_requests
 from app.core.acl.requests import AclRequest
+from app.core.s3 import encryption
 from app.core.s3 import headers as header_rules
+from app.core.s3.encryption import EncryptionRequest
+from app.core.s3 import lock as lock_rules
 from app.core.types import NO_LOCK, Attributes, Lock
 
 
@@ -19,13 +22,18 @@ class Wanted(NamedTuple):
     attributes: Attributes = Attributes()
     acl: AclRequest | None = None
     lock: Lock = NO_LOCK
+    encryption: EncryptionRequest | None = None
 
 
 NOTHING_WANTED = Wanted()
 
 
-def wanted(headers: Mapping[str, str]) -> Wanted:
-    """What the headers of a write ask for. Raises what the rules of each header raise, and NotImplemented for a header
-    that asks for something the server would not do."""
+def wanted(headers: Mapping[str, str], now_ms: int) -> Wanted:
+    """What the headers of a write that came at `now_ms` ask for.
+
+    Raises what the rules of each header raise, and NotImplemented for a header that asks for something the server would
+    not do.
+    """
     header_rules.refuse_unimplemented(headers)
-    return Wanted(header_rules.attributes(headers), acl_requests.requested(headers))
+    lock = lock_rules.requested(headers, now_ms)
+    return Wanted(header_rules.attributes(headers), acl_requests.requested(headers), lock)

@@ -35,7 +35,9 @@ class MultipartHandlers:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html"""
         headers = exchange.headers
         algorithm, kind = integrity.multipart_choice(headers)
-        upload = self._multipart.create(exchange.call, exchange.target(), wanted(headers), algorithm, kind)
+        upload = self._multipart.create(
+            exchange.call, exchange.target(), wanted(headers, exchange.call.now_ms), algorithm, kind
+        )
         writer = Writer("InitiateMultipartUploadResult")
         _write_object(writer, exchange)
         writer.text("UploadId", upload_id_text(upload.upload_id))

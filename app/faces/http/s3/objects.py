@@ -40,12 +40,13 @@ class ObjectHandlers:
     def put_object(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html"""
         headers = exchange.headers
-        asked, check = wanted(headers), write_check(headers)
+        asked, check = wanted(headers, exchange.call.now_ms), write_check(headers)
         incoming = exchange.incoming(self._guard)
         if "x-amz-write-offset-bytes" in headers:
             return self._append(exchange, asked, incoming, check)
         version, shown = self._objects.put(exchange.call, exchange.target(), asked, incoming, check)
         told = [("ETag", f'"{version.etag}"'), *answers.checksum_headers(version.checksum)]
+        told += answers.expiration(self._guard, exchange, version)
         return Response(200, told + answers.version_header(shown))
 
     def _append(self, exchange: Exchange, asked: Wanted, incoming: Incoming, check: Check | None) -> Response:
@@ -69,6 +70,7 @@ class ObjectHandlers:
         except S3Error:
             read.pieces.close()
             raise
+        response.headers += answers.expiration(self._guard, exchange, read.version)
         response.pieces = read.pieces
         response.close = read.pieces.close
         return response
@@ -76,7 +78,10 @@ class ObjectHandlers:
     def head_object(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html"""
         header_rules.refuse_read_keys(exchange.headers)
-        return _read_response(exchange, self._objects.head(exchange.call, exchange.target(), _selection(exchange)))
+        read = self._objects.head(exchange.call, exchange.target(), _selection(exchange))
+        response = _read_response(exchange, read)
+        response.headers += answers.expiration(self._guard, exchange, read.version)
+        return response
 
     def copy_object(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
@@ -85,7 +90,7 @@ class ObjectHandlers:
             source=answers.copy_source(exchange),
             selection=answers.copy_selection(exchange),
             target=exchange.target(),
-            wanted=wanted(headers),
+            wanted=wanted(headers, exchange.call.now_ms),
             replaces_metadata=_replaces(exchange, "x-amz-metadata-directive"),
             replaces_tags=_replaces(exchange, "x-amz-tagging-directive"),
             check=write_check(headers),
@@ -97,6 +102,7 @@ class ObjectHandlers:
         writer.text("ETag", f'"{version.etag}"')
         answers.write_checksum(writer, version.checksum)
         told = answers.version_header(shown) + answers.version_header(source_shown, "x-amz-copy-source-version-id")
+        told += answers.expiration(self._guard, exchange, version)
         return answers.document(writer, told)
 
     def get_object_attributes(self, exchange: Exchange) -> Response:

@@ -59,7 +59,7 @@ class PostHandlers:
             raise S3Error("KeyTooLongError", fields={"MaxSizeAllowed": str(limits.KEY_BYTES_MAX)})
         target = Target(exchange.operation.bucket, key, None, exchange.expected_owner)
         incoming = Incoming(form.file, integrity.parse(headers))
-        return _answer(exchange, fields, self._objects.put(call, target, wanted(headers), incoming))
+        return _answer(exchange, fields, self._objects.put(call, target, wanted(headers, call.now_ms), incoming))
 
 
 def _believed(exchange: Exchange, form: Form, fields: Mapping[str, str]) -> Call:
