@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from app.core.s3 import tags
-from app.core.s3.configs import cors, encryption
+from app.core.s3.configs import cors, encryption, replication, stored, website
 from app.core.s3.configs.grammar import Grammar, Node
 from app.core.types import Bucket
 
@@ -62,4 +62,50 @@ ENCRYPTION: Final = Kind(
 CORS: Final = Kind("cors", cors.GRAMMAR, "s3:GetBucketCORS", "s3:PutBucketCORS", "NoSuchCORSConfiguration")
 TAGGING: Final = Kind(
     "tagging", tags.GRAMMAR, "s3:GetBucketTagging", "s3:PutBucketTagging", "NoSuchTagSet", _check_tagging
+)
+WEBSITE: Final = Kind(
+    "website", website.GRAMMAR, "s3:GetBucketWebsite", "s3:PutBucketWebsite", "NoSuchWebsiteConfiguration"
+)
+REPLICATION: Final = Kind(
+    "replication",
+    replication.GRAMMAR,
+    "s3:GetReplicationConfiguration",
+    "s3:PutReplicationConfiguration",
+    "ReplicationConfigurationNotFoundError",
+    replication.check,
+    replication.destinations,
+)
+PAYMENT: Final = Kind(
+    "requestPayment", stored.PAYMENT, "s3:GetBucketRequestPayment", "s3:PutBucketRequestPayment", stored.PAYMENT_ABSENT
+)
+ACCELERATE: Final = Kind(
+    "accelerate",
+    stored.ACCELERATE,
+    "s3:GetAccelerateConfiguration",
+    "s3:PutAccelerateConfiguration",
+    stored.ACCELERATE_ABSENT,
+    stored.check_accelerate,
+)
+ABAC: Final = Kind("abac", stored.ABAC, "s3:GetBucketAbac", "s3:PutBucketAbac", stored.ABAC_ABSENT, stored.check_abac)
+
+ANALYTICS: Final = NamedKind(
+    "analytics",
+    stored.ANALYTICS,
+    "s3:GetAnalyticsConfiguration",
+    "s3:PutAnalyticsConfiguration",
+    "ListBucketAnalyticsConfigurationResult",
+)
+METRICS: Final = NamedKind(
+    "metrics",
+    stored.METRICS,
+    "s3:GetMetricsConfiguration",
+    "s3:PutMetricsConfiguration",
+    "ListMetricsConfigurationsResult",
+)
+TIERING: Final = NamedKind(
+    "intelligent-tiering",
+    stored.TIERING,
+    "s3:GetIntelligentTieringConfiguration",
+    "s3:PutIntelligentTieringConfiguration",
+    "ListBucketIntelligentTieringConfigurationsOutput",
 )

@@ -20,14 +20,24 @@ from app.services.configs import Configs, Place
 PLAIN: Final[Mapping[str, Kind]] = {
     "BucketCors": kinds.CORS,
     "BucketEncryption": kinds.ENCRYPTION,
+    "BucketReplication": kinds.REPLICATION,
     "BucketTagging": kinds.TAGGING,
+    "BucketWebsite": kinds.WEBSITE,
 }
 """Kinds with Get, Put and Delete, by the name their operations share."""
 
-LASTING: Final[Mapping[str, Kind]] = {}
+LASTING: Final[Mapping[str, Kind]] = {
+    "BucketAbac": kinds.ABAC,
+    "BucketAccelerateConfiguration": kinds.ACCELERATE,
+    "BucketRequestPayment": kinds.PAYMENT,
+}
 """Kinds with Get and Put: there is always one, if only the one meant by its absence."""
 
-NAMED: Final[Mapping[str, NamedKind]] = {}
+NAMED: Final[Mapping[str, NamedKind]] = {
+    "BucketAnalyticsConfiguration": kinds.ANALYTICS,
+    "BucketIntelligentTieringConfiguration": kinds.TIERING,
+    "BucketMetricsConfiguration": kinds.METRICS,
+}
 """Kinds of which a bucket has several: Get, Put, Delete and List."""
 
 
