@@ -147,6 +147,17 @@ def _classes(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(("STANDARD", *names)))
 
 
+def _targets(value: object) -> tuple[str, ...]:
+    """ARN, URL and perhaps a file's path, with spaces between; a list of these, or one text with commas."""
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
+        raise ValueError("must be a list of targets")
+    targets = tuple(" ".join(item.split()) for item in items if item.strip())
+    if not all(re.fullmatch(r"arn:[^ ]+:[^ ]+ https?://[^ /]+[^ ]*( [^ ]+)?", target) for target in targets):
+        raise ValueError("holds something that is not ARN URL [TOKEN_FILE]")
+    return targets
+
+
 def _region(value: object) -> str:
     names = _names(value)
     if len(names) != 1:
@@ -226,6 +237,22 @@ class Settings:
     gc_interval_s: int = _setting(_whole(1, 86_400), 10, "seconds", "pause between collections of freed chunks")
     gc_grace_s: int = _setting(
         _whole(0, 604_800), limits.BLOB_GRACE_SECONDS, "seconds", "a freed chunk stays this long for running reads"
+    )
+    lifecycle_day_s: int = _setting(
+        _whole(0, 86_400), 0, "seconds", "a day of lifecycle rules, for tests; 0 = real days that end at midnight UTC"
+    )
+    lifecycle_interval_s: int = _setting(
+        _whole(1, 86_400), 60, "seconds", "pause between looks for lifecycle rules whose day has come"
+    )
+    transition_bytes_min: int = _setting(
+        _whole(0, limits.TIB), limits.TRANSITION_BYTES_MIN, "bytes", "smaller ones change class only by rules of size"
+    )
+    notification_targets: tuple[str, ...] = _setting(
+        _targets, (), "ARN URL [TOKEN_FILE]", "where bucket notifications go; the file holds a bearer token"
+    )
+    notification_days: int = _setting(_whole(1, 365), 4, "days", "an event no target took for so long is dropped")
+    access_log_roll_s: int = _setting(
+        _whole(1, 86_400), 300, "seconds", "a worker writes its lines of access logs as objects this often"
     )
     shutdown_seconds: int = _setting(_whole(0, 3_600), 30, "seconds", "requests in flight get this long to finish")
     disk_reserve_bytes: int = _setting(

@@ -36,7 +36,7 @@ from app.services.ownership import Ownership
 from app.services.reading import Reading
 from app.services.renaming import Renaming
 from app.services.tagging import Tagging
-from roles import stores
+from roles import backgrounds, stores
 from roles.data_dir import DataDir
 from roles.handover import Handover
 from roles.running import SOURCES, Application, Running
@@ -95,6 +95,7 @@ def _surface(running: Running, store: MetadataStore, directory: Directory) -> Su
         multipart=multipart,
         listing=listing,
         configs=Configs(store, guard),
+        acting=backgrounds.acting(settings, store, guard),
         tagging=Tagging(store, guard),
         crossing=crossing,
         directory=directory,

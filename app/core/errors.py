@@ -83,6 +83,11 @@ S3_ERRORS: Mapping[str, tuple[int, str]] = {
     "InvalidRetentionPeriod": (400, "Default retention period must be a positive integer value."),
     "InvalidStorageClass": (400, "The storage class you specified is not valid."),
     "InvalidTag": (400, "The tag provided was not a valid tag."),
+    "InvalidTargetBucketForLogging": (
+        400,
+        "The target bucket for logging does not exist, is not owned by you, or does not have the appropriate grants "
+        "for the log-delivery group.",
+    ),
     "InvalidToken": (400, "The provided token is malformed or otherwise not valid."),
     "InvalidURI": (400, "Couldn't parse the specified URI."),
     "InvalidWriteOffset": (400, "The write offset value that you specified does not match the current object size."),
@@ -120,6 +125,7 @@ S3_ERRORS: Mapping[str, tuple[int, str]] = {
     "NoSuchObjectLockConfiguration": (404, "The specified object does not have a ObjectLock configuration"),
     "NoSuchPublicAccessBlockConfiguration": (404, "The public access block configuration was not found"),
     "NoSuchTagSet": (404, "The TagSet does not exist"),
+    "NoSuchLifecycleConfiguration": (404, "The lifecycle configuration does not exist"),
     "NoSuchUpload": (
         404,
         "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or "

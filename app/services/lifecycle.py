@@ -24,6 +24,9 @@ from app.services.lifecycle_notes import NOTES, VERSIONS, Pass, note_name
 LEASE: Final = "lifecycle"
 LEASE_MS: Final = 60_000
 KIND: Final = "lifecycle"
+MINIMUM_KIND: Final = "lifecycle-minimum"
+VARIES: Final = b"varies_by_storage_class"
+"""TransitionDefaultMinimumObjectSize, kept beside the rules when it is not the default."""
 _FAILED: Final = "failed"
 
 
@@ -107,7 +110,8 @@ class Lifecycle:
 
     def _judge(self, bucket: Bucket) -> Judge:
         rules = lifecycle.rules(bucket.configs[KIND])
-        return Judge(rules, self._settings.clock, self._settings.move_bytes_min)
+        varies = bucket.configs.get(MINIMUM_KIND) == VARIES
+        return Judge(rules, self._settings.clock, self._settings.move_bytes_min, varies)
 
     def _step(self, bucket: Bucket) -> bool | None:
         """One bounded step; False when the bucket's pass is over by it, None when there was none to take yet."""

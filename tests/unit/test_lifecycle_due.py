@@ -166,11 +166,11 @@ def test_the_headers_tell_the_next_end_by_the_calendar() -> None:
         "<ID>up</ID><Prefix/><AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation>"
         "</AbortIncompleteMultipartUpload>",
     )
-    [(name, value)] = expiration_headers(text, b"logs/a", 5, ms("2014-01-15T10:30"), dict)
+    [(name, value)] = expiration_headers(text, b"logs/a", 5, ms("2014-01-15T10:30"), {})
     assert name == "x-amz-expiration"
     assert value == 'expiry-date="Sun, 19 Jan 2014 00:00:00 GMT", rule-id="one"'
-    assert expiration_headers(text, b"tax/a", 5, 0, dict) == []
-    assert expiration_headers(None, b"logs/a", 5, 0, dict) == []
+    assert expiration_headers(text, b"tax/a", 5, 0, {}) == []
+    assert expiration_headers(None, b"logs/a", 5, 0, {}) == []
     assert abort_headers(text, b"tax/a", ms("2014-01-15T10:30")) == [
         ("x-amz-abort-date", "Fri, 17 Jan 2014 00:00:00 GMT"),
         ("x-amz-abort-rule-id", "up"),
@@ -178,7 +178,7 @@ def test_the_headers_tell_the_next_end_by_the_calendar() -> None:
 
 
 def test_a_stored_configuration_that_does_not_parse_tells_no_end() -> None:
-    assert expiration_headers(b"<Broken", b"a", 1, 0, dict) == []
+    assert expiration_headers(b"<Broken", b"a", 1, 0, {}) == []
     assert abort_headers(b"<Broken", b"a", 0) == []
 
 

@@ -5,7 +5,7 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-ru
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-configuration-examples.html
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -28,6 +28,7 @@ COLDER: Final = (
 )
 """S3's classes; nothing is moved up this waterfall. A class of the operator's own stands outside it."""
 
+_TAKE_SMALL: Final = ("GLACIER", "DEEP_ARCHIVE")
 EXPIRE: Final = "expire"
 EXPIRE_NONCURRENT: Final = "expire-noncurrent"
 REMOVE_MARKER: Final = "remove-marker"
@@ -161,11 +162,12 @@ def _when(node: Node) -> When:
 
 class Judge(NamedTuple):
     """Rules with what they are read by. `move_bytes_min`: smaller objects change their class only by a rule that says
-    a size."""
+    a size; with `varies` they may go to the two coldest classes all the same (varies_by_storage_class)."""
 
     rules: Sequence[Rule]
     clock: Clock = Clock()
     move_bytes_min: int = limits.TRANSITION_BYTES_MIN
+    varies: bool = False
 
     def due(self, facts: Facts, now_ms: int) -> tuple[Action, ...]:
         """What is to be done now, in order: removal for good, before a move, before a delete marker on top."""
@@ -228,9 +230,10 @@ class Judge(NamedTuple):
             moves = rule.transitions if facts.noncurrent_since_ms is None else rule.noncurrent_transitions
             if not moves or not rule.covers(facts.key, facts.size, facts.tags):
                 continue
-            if rule.above is None and rule.below is None and facts.size < self.move_bytes_min:
-                continue
+            small = rule.above is None and rule.below is None and facts.size < self.move_bytes_min
             for move in moves:
+                if small and not (self.varies and move.storage_class in _TAKE_SMALL):
+                    continue
                 if facts.newer_noncurrent >= move.newer:
                     due_ms = move.when.due_ms(self.clock, since_ms)
                     yield Action(TRANSITION, rule.rule_id, due_ms, move.storage_class)
@@ -245,13 +248,13 @@ def _coldness(storage_class: str) -> int:
 
 
 def expiration_headers(
-    document: bytes | None, key: bytes, size: int, since_ms: int, tags: Callable[[], Mapping[str, str]]
+    document: bytes | None, key: bytes, size: int, since_ms: int, tags: Mapping[str, str]
 ) -> list[tuple[str, str]]:
     """`x-amz-expiration` of a current version, [] when nothing will expire it. The date is the calendar's, whatever a
     debug clock says: that is what clients can read. A configuration that does not parse expires nothing."""
     if document is None:
         return []
-    action = _calendar(document).expiry(Facts(key, size, tags(), "", since_ms))
+    action = _calendar(document).expiry(Facts(key, size, tags, "", since_ms))
     if action is None:
         return []
     return [("x-amz-expiration", f'expiry-date="{http_date(action.due_ms)}", rule-id="{_header_text(action.rule_id)}"')]

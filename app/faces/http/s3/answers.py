@@ -10,11 +10,13 @@ from urllib.parse import unquote_to_bytes
 from app.core import limits
 from app.core.errors import S3Error
 from app.core.s3.conditions import COPY_SOURCE, check_copy_source, read_conditions
+from app.core.s3.lifecycle import abort_headers, expiration_headers
 from app.core.s3.xml import Writer
 from app.core.types import Checksum, Upload, Version
 from app.faces.http.exchange import Exchange, version_named
 from app.faces.http.wire import Headers, Response
 from app.services.call import Caller
+from app.services.guard import Guard
 from app.services.objects import Selection, Target
 
 XML: Final = ("Content-Type", "application/xml")
@@ -23,6 +25,21 @@ XML: Final = ("Content-Type", "application/xml")
 def version_header(shown: str, name: str = "x-amz-version-id") -> Headers:
     """The version an answer speaks of, where it tells one."""
     return [(name, shown)] if shown else []
+
+
+def expiration(guard: Guard, exchange: Exchange, version: Version) -> Headers:
+    """`x-amz-expiration` of a version just written or read as the current one."""
+    configs = guard.bucket(exchange.operation.bucket).configs
+    if "lifecycle" not in configs or "versionId" in exchange.parameters:
+        return []
+    tags = version.attributes.tags
+    return expiration_headers(configs["lifecycle"], version.key, version.size, version.modified_ms, tags)
+
+
+def abortion(guard: Guard, exchange: Exchange, upload: Upload) -> Headers:
+    """`x-amz-abort-date` and `x-amz-abort-rule-id` of an upload in progress."""
+    document = guard.bucket(exchange.operation.bucket).configs.get("lifecycle")
+    return abort_headers(document, upload.key, upload.initiated_ms)
 
 
 def document(writer: Writer, headers: Headers | None = None) -> Response:

@@ -44,7 +44,7 @@ class MultipartHandlers:
         chosen: Headers = []
         if algorithm:
             chosen = [("x-amz-checksum-algorithm", algorithm), ("x-amz-checksum-type", kind)]
-        return answers.document(writer, chosen)
+        return answers.document(writer, chosen + answers.abortion(self._guard, exchange, upload))
 
     def upload_part(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html"""
@@ -85,7 +85,8 @@ class MultipartHandlers:
         _write_object(writer, exchange)
         writer.text("ETag", f'"{version.etag}"')
         answers.write_checksum(writer, version.checksum)
-        return answers.document(writer, answers.version_header(shown))
+        told = answers.expiration(self._guard, exchange, version)
+        return answers.document(writer, answers.version_header(shown) + told)
 
     def _check_size(self, exchange: Exchange, requested: Sequence[RequestedPart]) -> None:
         """Raises InvalidRequest unless the requested parts add up to `x-amz-mp-object-size` bytes.
@@ -133,7 +134,7 @@ class MultipartHandlers:
         if upload.checksum_algorithm:
             writer.text("ChecksumAlgorithm", upload.checksum_algorithm)
             writer.text("ChecksumType", upload.checksum_kind)
-        return answers.document(writer)
+        return answers.document(writer, answers.abortion(self._guard, exchange, upload))
 
 
 def _upload(exchange: Exchange) -> UploadTarget:

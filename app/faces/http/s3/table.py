@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from app.faces.http.exchange import Handler
 from app.faces.http.s3 import acting, configs
 from app.faces.http.s3.acls import AclHandlers
+from app.faces.http.s3.acting import Acting
 from app.faces.http.s3.buckets import BucketHandlers
 from app.faces.http.s3.cors import Crossing
 from app.faces.http.s3.deletes import DeleteHandlers
@@ -19,7 +20,6 @@ from app.faces.http.s3.posts import PostHandlers
 from app.faces.http.s3.public_access import PublicAccessHandlers
 from app.faces.http.s3.renames import RenameHandlers
 from app.faces.http.s3.tagging import TaggingHandlers
-from app.services.acting_configs import ActingConfigs
 from app.services.appending import Appends
 from app.services.bucket_access import BucketAccess
 from app.services.buckets import Buckets
@@ -55,9 +55,7 @@ class UseCases:
     directory: Directory
     bucket_access: BucketAccess
     object_acls: ObjectAcls
-    acting: ActingConfigs
-    storage_classes: Collection[str] = field(default_factory=tuple)
-    target_arns: Collection[str] = field(default_factory=tuple)
+    acting: Acting
     region: str = "us-east-1"
     regions: Collection[str] = field(default_factory=tuple)
 
@@ -70,7 +68,7 @@ def handlers(use_cases: UseCases) -> dict[str, Handler]:
     multipart = MultipartHandlers(use_cases.multipart, use_cases.guard)
     listings = ListingHandlers(use_cases.listing)
     tagging = TaggingHandlers(use_cases.tagging)
-    return configs.handlers(use_cases.configs) | acting.handlers(use_cases.acting, use_cases.storage_classes, use_cases.target_arns) | _permissions(use_cases) | {
+    return configs.handlers(use_cases.configs) | acting.handlers(use_cases.acting) | _permissions(use_cases) | {
         "AbortMultipartUpload": multipart.abort_multipart_upload,
         "CompleteMultipartUpload": multipart.complete_multipart_upload,
         "CopyObject": objects.copy_object,
