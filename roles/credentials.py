@@ -85,7 +85,7 @@ def installed_root(settings: Settings, directory: DataDir) -> RootCredentials:
     sealer = Sealer(master_key(settings, directory, create=False), os.urandom)
     try:
         accounts = Follower(directory.cluster).state().accounts.values()
-        key = next(account for account in accounts if account.root).keys[0]
+        key = next(key for account in accounts if account.root for key in account.keys if key.active)
         return RootCredentials(key.access_key, sealer.unseal(key.access_key, key.sealed_secret))
     except (StoreError, StopIteration) as error:
         raise Refusal(f"the root credentials in {directory.root} cannot be read: {error}") from error

@@ -17,10 +17,11 @@ from app.core.errors import StoreError
 from app.faces.http.admin import Gate, Services, admin_blueprint
 from app.ports.metadata import MetadataStore
 from app.runtime.telemetry import metrics
-from app.services.control import Control, Identities
+from app.services.control import Control
 from app.services.gc import Gc, GcSettings
-from roles import stores
-from roles.credentials import new_access_key, new_secret_key
+from app.services.iam import Iam
+from app.services.kms_keys import KmsKeys
+from roles import backgrounds, control_plane, stores
 from roles.data_dir import DataDir
 from roles.handover import Handover
 from roles.running import SOURCES, Application, Running, now_ms
@@ -43,14 +44,20 @@ def build(told: Handover) -> Application:
     board = FileReadBoard(directory.reads)
     gc = Gc(store, chunks, board, SOURCES, GcSettings(_HOLDER, settings.gc_grace_s * 1000))
     running.every("gc", settings.gc_interval_s, gc.run)
+    acting = backgrounds.start(running, store)
 
     gate = Gate(cluster.state, sealer.unseal, time, settings.metrics_token, metrics_open=settings.dev)
+    desk = control_plane.desk(cluster, SOURCES)
+    gauges = metrics.Gauges(lambda: {**_gauges(gc), **acting.gauges()})
     services = Services(
-        control=Control(cluster, SOURCES, Identities(new_access_key, new_secret_key, os.urandom), sealer.seal),
+        control=Control(desk, sealer.seal),
+        iam=Iam(desk),
+        kms_keys=KmsKeys(desk, sealer.seal_material, settings.region),
         unready=Readiness(told, store).reason,
-        exposition=lambda: (metrics.exposition(metrics.Gauges(lambda: _gauges(gc))), metrics.CONTENT_TYPE),
+        exposition=lambda: (metrics.exposition(gauges), metrics.CONTENT_TYPE),
         gc_status=lambda: asdict(gc.status()),
         gc_run=lambda: asdict(gc.run(hurry=True)),
+        lifecycle=acting.lifecycle,
         report=lambda error: running.log.failure("admin request failed", error),
     )
     flask = Flask("zapfs-admin", static_folder=None)

@@ -8,11 +8,12 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
+from app.cli.admin_words import WORDS
 from app.cli.command import complain, say
 from app.config import Bind, Settings
 from app.core.auth import canonical, timestamps
@@ -20,7 +21,7 @@ from roles import credentials
 from roles.data_dir import DataDir, Refusal
 
 _SECONDS_MAX = 60  # a collection may take a while
-_CHOICES = ("access_key", "secret_key", "account_id", "canonical_id", "display_name", "email")
+_SERVICE = "zapfs"  # the admin face's own: see app/faces/http/admin/gate.py
 
 
 class Refused(Exception):
@@ -36,7 +37,7 @@ class AdminClient:
         self._secret_key = secret_key
         self._region = region
 
-    def ask(self, method: str, path: str, content: Mapping[str, str] | None = None) -> Any:
+    def ask(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> Any:
         """The answer's JSON, None when it has none. Raises Refused."""
         body = b"" if content is None else json.dumps(content).encode()
         request = urllib.request.Request(  # noqa: S310 -- the operator's own endpoint
@@ -56,7 +57,7 @@ class AdminClient:
         timestamp = timestamps.basic(time.time())
         headers = {"host": urlsplit(self._endpoint).netloc, "x-amz-date": timestamp}
         signed = ";".join(sorted(headers))
-        scope = (timestamp[:8], self._region, "s3")
+        scope = (timestamp[:8], self._region, _SERVICE)
         text = canonical.string_to_sign(
             timestamp,
             "/".join((*scope, "aws4_request")),
@@ -75,7 +76,12 @@ def run(given: argparse.Namespace, settings: Settings) -> int:
     try:
         root = credentials.given_root(settings) or credentials.installed_root(settings, DataDir(settings.data_dir))
         client = AdminClient(_endpoint(given, settings), root.access_key, root.secret_key, settings.region)
-        answer = _COMMANDS[given.subject, given.verb](client, given)
+        word, chosen = WORDS[given.subject][given.verb], vars(given)
+        content = None if word.content is None else word.content(chosen)
+        answer = client.ask(word.method, word.target(chosen), content)
+    except (OSError, ValueError) as error:
+        complain(f"what was given cannot be used: {error}")
+        return 1
     except (Refused, Refusal) as error:
         complain(str(error))
         return 1
@@ -94,34 +100,31 @@ def _endpoint(given: argparse.Namespace, settings: Settings) -> str:
     return f"http://{Bind(host, settings.admin_bind.port)}"
 
 
-def _create(client: AdminClient, given: argparse.Namespace) -> Any:
-    chosen = {name: getattr(given, name) for name in _CHOICES if getattr(given, name)}
-    return client.ask("POST", "/admin/v1/accounts", {"name": given.name, **chosen})
-
-
-_COMMANDS: Mapping[tuple[str, str], Callable[[AdminClient, argparse.Namespace], Any]] = {
-    ("account", "create"): _create,
-    ("account", "list"): lambda client, given: client.ask("GET", "/admin/v1/accounts"),
-    ("account", "delete"): lambda client, given: client.ask("DELETE", f"/admin/v1/accounts/{quote(given.name, '')}"),
-    ("gc", "status"): lambda client, given: client.ask("GET", "/admin/v1/gc"),
-    ("gc", "run"): lambda client, given: client.ask("POST", "/admin/v1/gc"),
-}
-
-
 def _lines(given: argparse.Namespace, answer: Any) -> list[str]:
     """The answer for people."""
-    if given.verb == "delete":
-        return [f"account {given.name} is deleted"]
+    if answer is None:
+        return [f"{given.subject} {given.verb}: done"]
     if given.verb == "list":
-        rows = [("NAME", "ACCOUNT", "ACCESS KEYS", "CANONICAL ID")]
-        for one in answer["accounts"]:
-            rows.append((one["name"], one["account_id"], ",".join(one["access_keys"]), one["canonical_id"]))
-        widths = [max(len(row[column]) for row in rows) for column in range(3)]
-        return ["  ".join((*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[3])) for row in rows]
-    if given.verb == "create":
-        shown = ("name", "access_key", "secret_key", "account_id", "canonical_id", "display_name", "email")
-        return [f"{name:13} {answer[name]}" for name in shown] + ["The secret is not shown again."]
-    return _flat(answer)
+        return _table(next(iter(answer.values())))
+    secret = ["The secret is not shown again."] if "secret_key" in answer else []
+    return _flat(answer) + secret
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One line for each; the columns are the fields of the first."""
+    if not rows:
+        return ["none"]
+    cells = [[name.upper() for name in rows[0]], *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(_cell(one) for one in value) or "-"
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={_cell(one)}" for name, one in value.items()) or "-"
+    return "-" if value == "" else str(value)
 
 
 def _flat(answer: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from app import config
+from app.cli.admin_words import add_words
 
 ADMIN_ENDPOINT = "http://127.0.0.1:8060"
 
@@ -86,22 +87,7 @@ def _add_admin(admin: argparse.ArgumentParser) -> None:
     common.add_argument("--json", action="store_true", help="print the server's answer as JSON")
     _add_settings(common, ["data_dir", "dev"])
     subjects = admin.add_subparsers(dest="subject", required=True, metavar="SUBJECT")
-    account = subjects.add_parser("account", help="who may use the store")
-    verbs = account.add_subparsers(dest="verb", required=True, metavar="VERB")
-    create = verbs.add_parser("create", parents=[common], help="create an account; its secret is shown once")
-    create.add_argument("name")
-    for field in ("access-key", "secret-key", "account-id", "canonical-id", "display-name", "email"):
-        create.add_argument(f"--{field}", metavar="TEXT", help="chosen instead of generated")
-    verbs.add_parser("list", parents=[common], help="list accounts")
-    verbs.add_parser("delete", parents=[common], help="delete an account").add_argument("name")
-    gc = subjects.add_parser("gc", help="collection of freed chunks")
-    verbs = gc.add_subparsers(dest="verb", required=True, metavar="VERB")
-    verbs.add_parser("status", parents=[common], help="what waits to be collected")
-    verbs.add_parser(
-        "run",
-        parents=[common],
-        help="collect now, without waiting for the grace; what was released in the last seconds stays",
-    )
+    add_words(subjects, common)
 
 
 def _flags(given: argparse.Namespace) -> dict[str, str]:

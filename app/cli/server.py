@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from app.adapters.chunks.recovery import recover
-from app.adapters.cluster.local import Writer
 from app.adapters.cluster.sealing import Sealer
 from app.cli import supervise
 from app.cli.command import complain, say
 from app.config import DEV_SECRET_KEY, Bind, Settings
-from app.core.cluster import AccessKey, Account, PutRoot
 from app.core.errors import StoreError
 from app.core.ids import make_id
 from app.runtime import lineage
+from app.services.call import Sources
 from migrations.run import MigrationError, migrate
-from roles import credentials, data_dir, handover, stores
+from roles import control_plane, credentials, data_dir, handover, stores
 from roles.credentials import RootCredentials
 from roles.data_dir import DataDir, Refusal
 from roles.handover import Handover
@@ -75,7 +74,8 @@ def _boot(settings: Settings) -> Boot:
         master_key = credentials.master_key(settings, directory, create=True)
         sealer = Sealer(master_key, os.urandom)
         root = credentials.root_credentials(settings, directory, sealer)
-        _install_root(directory, sealer, root)
+        sources = Sources(_now_ms, lambda: make_id(_now_ms(), os.urandom(10)))
+        control_plane.install(directory, sealer, root, sources, settings.region)
         migrate(directory.database)
         recover(stores.device(settings))
     except (StoreError, MigrationError) as error:
@@ -99,36 +99,6 @@ def _listen(bind: Bind, backlog: int, what: str) -> socket.socket:
     except OSError as error:
         raise Refusal(f"{what} address {bind} cannot be used: {error.strerror}") from error
     return listener
-
-
-def _install_root(directory: DataDir, sealer: Sealer, root: RootCredentials) -> None:
-    """Make the credentials of this start the root account's, whatever an earlier start used."""
-    cluster = Writer(directory.cluster, create=not directory.database.exists())
-    try:
-        account = next((a for a in cluster.state().accounts.values() if a.root), None)
-        if account is not None and _has_credentials(account, sealer, root):
-            return
-        key = AccessKey(root.access_key, sealer.seal(root.access_key, root.secret_key))
-        fresh = Account(
-            account_id="".join(str(byte % 10) for byte in os.urandom(12)),
-            canonical_id=os.urandom(32).hex(),
-            name="root",
-            email="",
-            created_ms=_now_ms(),
-            keys=(key,),
-            root=True,
-        )
-        outcome = cluster.submit(PutRoot(make_id(_now_ms(), os.urandom(10)).hex(), fresh))
-        if outcome.error:
-            raise Refusal(f"root access key {root.access_key} cannot be used: {outcome.error}")
-    finally:
-        cluster.close()
-
-
-def _has_credentials(account: Account, sealer: Sealer, root: RootCredentials) -> bool:
-    return [(k.access_key, sealer.unseal(k.access_key, k.sealed_secret)) for k in account.keys] == [
-        (root.access_key, root.secret_key)
-    ]
 
 
 def _children(boot: Boot) -> list[supervise.Child]:

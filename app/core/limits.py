@@ -148,6 +148,7 @@ GROUPS_OF_USER_MAX: Final = 10
 ATTACHED_POLICIES_MAX: Final = 10  # managed policies attached to one user, group or role
 POLICY_VERSIONS_MAX: Final = 5  # of one managed policy
 BUCKET_POLICY_BYTES_MAX: Final = 20 * KIB
+POLICY_BYTES_MAX: Final = 64 * KIB  # of any policy text, blanks included
 POLICY_DEPTH_MAX: Final = 8  # nesting of a policy's JSON; conditions need five
 POLICY_PATTERN_CHARS_MAX: Final = 2_048  # of one value with wildcards: matching costs length times length at worst
 MANAGED_POLICY_CHARS_MAX: Final = 6_144  # without blanks, as all policy sizes

@@ -12,16 +12,18 @@ import pytest
 
 from tests.integration.processes import eventually, masters
 from tests.integration.server import ROOT, Server, clean_environment, parents_of
-from tests.wire.signer import EMPTY_SHA256, Credentials
+from tests.wire.signer import EMPTY_SHA256, Credentials, Signer
 
 
-def admin_request(server: Server, method: str, path: str, credentials: Credentials | None) -> tuple[int, Any]:
+def admin_request(
+    server: Server, method: str, path: str, credentials: Credentials | None, service: str = "zapfs"
+) -> tuple[int, Any]:
     """Status and content of a request to the admin face, signed by these credentials."""
     raw = Server(server.data_dir, s3_port=server.admin_port).raw(credentials)
     with raw.connect() as connection:
         head = {"host": f"127.0.0.1:{server.admin_port}"}
         if credentials is not None:
-            head = raw.head(method, path, payload=EMPTY_SHA256)
+            head = Signer(credentials, service=service).sign(method, path, head, EMPTY_SHA256)
         connection.send_head(method, path, head)
         answer = connection.answer(method)
         return answer.status, json.loads(answer.body) if answer.body.startswith(b"{") else answer.body.decode()
@@ -55,11 +57,11 @@ def test_chosen_identities_are_kept_and_shown_and_the_secret_is_shown_once(own_s
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["create", "root"], "Conflict"),
+        (["create", "root"], "EntityAlreadyExists"),
         (["create", "with space"], "name must be"),
         (["create", "one", "--account-id", "12"], "12 digits"),
         (["create", "one", "--access-key", "AKIAIOSFODNN7EXAMPLE"], "another account"),
-        (["delete", "nobody"], "no account nobody"),
+        (["delete", "nobody"], "NoSuchEntity: The account with name nobody"),
         (["delete", "root"], "cannot be deleted"),
     ],
 )
@@ -86,12 +88,20 @@ def test_strangers_and_ordinary_accounts_see_only_health_and_readiness(own_serve
     assert server.raw().call("GET", "/admin/v1/accounts").code == "NoSuchBucket"
 
 
+@pytest.mark.parametrize("path", ["/admin/v1/accounts", "/admin/v1/gc"])
+def test_a_request_captured_on_its_way_to_s3_administers_nothing(server, path):
+    assert admin_request(server, "GET", path, server.credentials)[0] == 200
+    status, told = admin_request(server, "GET", path, server.credentials, service="s3")
+    assert (status, told["code"]) == (400, "AuthorizationHeaderMalformed")
+
+
 def test_a_presigned_url_administers_nothing(server):
     raw = Server(server.data_dir, s3_port=server.admin_port).raw(server.credentials)
     with raw.connect() as connection:
         host = {"host": connection.authority}
         borne = f"/admin/v1/accounts?X-Amz-Content-Sha256={EMPTY_SHA256}"
-        target = raw.signer.presign("GET", borne, host, payload=EMPTY_SHA256)
+        signer = Signer(server.credentials, service="zapfs")
+        target = signer.presign("GET", borne, host, payload=EMPTY_SHA256)
         connection.send_head("GET", target, host)
         assert connection.answer("GET").status == 403
 
@@ -126,7 +136,7 @@ def test_a_scraper_reads_the_metrics_by_its_token_and_workers_are_summed(own_ser
 
 def test_curl_administers_with_its_own_signature(server):
     user = f"{server.credentials.access_key}:{server.credentials.secret_key}"
-    command = ["curl", "-s", "--aws-sigv4", "aws:amz:us-east-1:s3", "--user", user]
+    command = ["curl", "-s", "--aws-sigv4", "aws:amz:us-east-1:zapfs", "--user", user]
     address = f"http://127.0.0.1:{server.admin_port}/admin/v1/accounts"
     listed = subprocess.run([*command, address], capture_output=True, text=True, check=True)
     assert [one["name"] for one in json.loads(listed.stdout)["accounts"] if one["root"]] == ["root"]

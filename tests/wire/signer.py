@@ -25,10 +25,10 @@ class Credentials:
 
 
 @functools.lru_cache(maxsize=64)
-def signing_key(secret: str, date: str, region: str) -> bytes:
-    """The 32-byte key of one day, region and the service s3."""
+def signing_key(secret: str, date: str, region: str, service: str = "s3") -> bytes:
+    """The 32-byte key of one day, region and service."""
     key = ("AWS4" + secret).encode()
-    for part in (date, region, "s3", "aws4_request"):
+    for part in (date, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
     return key
 
@@ -59,19 +59,20 @@ def canonical_query(raw_query: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Signs requests of one key pair for one region."""
+    """Signs requests of one key pair for one region and service."""
 
     credentials: Credentials
     region: str = "us-east-1"
+    service: str = "s3"
 
     def scope(self, date: str) -> str:
         """The credential scope of a day given as YYYYMMDD."""
-        return f"{date}/{self.region}/s3/aws4_request"
+        return f"{date}/{self.region}/{self.service}/aws4_request"
 
     def signature(self, stamp: str, text: str, algorithm: str = "AWS4-HMAC-SHA256") -> str:
         """Hex signature of `text` (a canonical request's hash, or a frame's lines) made at `stamp`."""
         to_sign = f"{algorithm}\n{stamp}\n{self.scope(stamp[:8])}\n{text}"
-        key = signing_key(self.credentials.secret_key, stamp[:8], self.region)
+        key = signing_key(self.credentials.secret_key, stamp[:8], self.region, self.service)
         return hmac.digest(key, to_sign.encode(), "sha256").hex()
 
     def sign(

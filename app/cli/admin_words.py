@@ -1,0 +1,251 @@
+"""The words of `zapfs admin`: each verb with its arguments, and the request it becomes.
+
+Knows the admin face's methods and paths (docs/admin.md). Must not know how requests are signed or answers printed.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+Content = Mapping[str, Any]
+Given = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One verb. `path`: with {argument} in it, escaped when filled. `names`: positional arguments, "NAME?" one that may
+    be missing. `options`: long options without dashes, "tag*" one that repeats. `content`: of the body."""
+
+    text: str
+    method: str
+    path: str
+    names: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    content: Callable[[Given], Content] | None = None
+
+    def target(self, given: Given) -> str:
+        """The path of the request."""
+        named = {name: quote(str(value), ":/") for name, value in given.items() if value}
+        return self.path.format(of_user=f"/users/{named['user']}" if "user" in named else "", **named)
+
+
+def add_words(subjects: "argparse._SubParsersAction[argparse.ArgumentParser]", common: argparse.ArgumentParser) -> None:
+    """A parser for every subject and verb."""
+    for subject, words in WORDS.items():
+        parser = subjects.add_parser(subject, help=_SUBJECTS[subject])
+        verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+        for verb, word in words.items():
+            one = verbs.add_parser(verb, parents=[common], help=word.text)
+            for name in word.names:
+                one.add_argument(name.rstrip("?"), nargs="?" if name.endswith("?") else None)
+            for option in word.options:
+                flag = "--" + option.rstrip("*").replace("_", "-")
+                if option.endswith("*"):
+                    one.add_argument(flag, action="append", metavar="KEY=VALUE")
+                else:
+                    one.add_argument(flag)
+
+
+def _chosen(*names: str) -> Callable[[Given], Content]:
+    """The arguments of these names that were given."""
+    return lambda given: {name: given[name] for name in names if given.get(name)}
+
+
+def _document(given: Given) -> Content:
+    """A policy from the file named. Raises OSError, ValueError."""
+    return {"document": json.loads(Path(given["file"]).read_text())}
+
+
+def _tags(given: Given) -> dict[str, str]:
+    pairs = (one.partition("=") for one in given.get("tag") or ())
+    return {key: value for key, _, value in pairs}
+
+
+def _with_tags(given: Given) -> Content:
+    tags = {"tags": _tags(given)} if given.get("tag") else {}
+    return {**_chosen("name", "path", "boundary")(given), **tags}
+
+
+def _role(given: Given) -> Content:
+    seconds = {"session_seconds_max": int(given["session_seconds"])} if given.get("session_seconds") else {}
+    return {**_with_tags(given), **_document(given), **seconds}
+
+
+def _holder(room: str) -> dict[str, Word]:
+    """What users, groups and roles have alike."""
+    one = f"/admin/v1/accounts/{{account}}/{room}/{{name}}"
+    who, inline = ("account", "name"), ("account", "name", "policy")
+    return {
+        "list": Word("those of an account", "GET", one.removesuffix("/{name}"), ("account",)),
+        "show": Word("everything about one", "GET", one, who),
+        "delete": Word("remove one that holds nothing any more", "DELETE", one, who),
+        "attach": Word("attach a managed policy", "PUT", one + "/attached/{arn}", (*who, "arn")),
+        "detach": Word("detach a managed policy", "DELETE", one + "/attached/{arn}", (*who, "arn")),
+        "put-policy": Word(
+            "inline policy from a file", "PUT", one + "/inline/{policy}", (*inline, "file"), (), _document
+        ),
+        "delete-policy": Word("remove an inline policy", "DELETE", one + "/inline/{policy}", inline),
+    }
+
+
+def _tagged(room: str) -> dict[str, Word]:
+    """What users and roles have alike."""
+    one = f"/admin/v1/accounts/{{account}}/{room}/{{name}}"
+    who = ("account", "name")
+    bounded = Word(
+        "permission boundary; none takes it away", "PUT", one + "/boundary", (*who, "arn?"), (), _chosen("arn")
+    )
+    tagged = Word("replace all tags", "PUT", one + "/tags", who, ("tag*",), lambda given: {"tags": _tags(given)})
+    return {"boundary": bounded, "tag": tagged}
+
+
+_ACCOUNT: Final = "/admin/v1/accounts/{account}"
+_KEYS: Final = ("access_key", "secret_key")
+_IDENTITY: Final = ("account_id", "canonical_id", "display_name", "email")
+_SUBJECTS: Final = {
+    "account": "who owns buckets, and may use the store",
+    "user": "who acts for an account, by policies",
+    "group": "users that share policies",
+    "role": "permissions to be taken for a time",
+    "policy": "managed policies of an account",
+    "key": "access keys of an account, or of its user with --user",
+    "kms": "the keyring's keys",
+    "gc": "collection of freed chunks",
+}
+_OF_KEY: Final = "/admin/v1/accounts/{account}{of_user}/keys"
+_SWITCHES: Final = {"activate": True, "deactivate": False}
+_MEMBER: Final = _ACCOUNT + "/groups/{name}/members/{user}"
+_POLICY: Final = _ACCOUNT + "/policies/{name}"
+_KMS: Final = "/admin/v1/kms/keys"
+
+WORDS: Final[Mapping[str, Mapping[str, Word]]] = {
+    "account": {
+        "create": Word(
+            "make an account with one access key; what is not given is generated",
+            "POST",
+            "/admin/v1/accounts",
+            ("name",),
+            (*_KEYS, *_IDENTITY),
+            _chosen("name", *_KEYS, *_IDENTITY),
+        ),
+        "list": Word("every account", "GET", "/admin/v1/accounts"),
+        "delete": Word("remove an account and all that is in it", "DELETE", "/admin/v1/accounts/{name}", ("name",)),
+    },
+    "user": {
+        "create": Word(
+            "make a user", "POST", _ACCOUNT + "/users", ("account", "name"), ("path", "boundary", "tag*"), _with_tags
+        ),
+        **_holder("users"),
+        **_tagged("users"),
+    },
+    "group": {
+        "create": Word(
+            "make a group", "POST", _ACCOUNT + "/groups", ("account", "name"), ("path",), _chosen("name", "path")
+        ),
+        **_holder("groups"),
+        "add": Word("put a user in", "PUT", _MEMBER, ("account", "name", "user")),
+        "remove": Word("take a user out", "DELETE", _MEMBER, ("account", "name", "user")),
+    },
+    "role": {
+        "create": Word(
+            "make a role with the trust policy of a file",
+            "POST",
+            _ACCOUNT + "/roles",
+            ("account", "name", "file"),
+            ("path", "boundary", "session_seconds", "tag*"),
+            _role,
+        ),
+        **_holder("roles"),
+        **_tagged("roles"),
+        "trust": Word(
+            "replace the trust policy",
+            "PUT",
+            _ACCOUNT + "/roles/{name}/trust",
+            ("account", "name", "file"),
+            (),
+            _document,
+        ),
+    },
+    "policy": {
+        "create": Word(
+            "make a managed policy from a file",
+            "POST",
+            _ACCOUNT + "/policies",
+            ("account", "name", "file"),
+            ("path",),
+            lambda given: {**_chosen("name", "path")(given), **_document(given)},
+        ),
+        "list": Word("those of an account", "GET", _ACCOUNT + "/policies", ("account",)),
+        "show": Word("everything about one", "GET", _POLICY, ("account", "name")),
+        "delete": Word("remove one that is attached to nothing", "DELETE", _POLICY, ("account", "name")),
+        "update": Word(
+            "make a file its newest version, in force at once",
+            "POST",
+            _POLICY + "/versions",
+            ("account", "name", "file"),
+            (),
+            lambda given: {**_document(given), "default": True},
+        ),
+        "default": Word(
+            "put a version in force",
+            "PUT",
+            _POLICY + "/default",
+            ("account", "name", "version"),
+            (),
+            _chosen("version"),
+        ),
+        "delete-version": Word(
+            "remove a version", "DELETE", _POLICY + "/versions/{version}", ("account", "name", "version")
+        ),
+    },
+    "key": {
+        "create": Word("one more key", "POST", _OF_KEY, ("account",), ("user", *_KEYS), _chosen(*_KEYS)),
+        "list": Word("keys without their secrets", "GET", _OF_KEY, ("account",), ("user",)),
+        "delete": Word("remove a key", "DELETE", _OF_KEY + "/{key}", ("account", "key"), ("user",)),
+        **{
+            verb: Word(
+                f"{verb} a key",
+                "PUT",
+                _OF_KEY + "/{key}",
+                ("account", "key"),
+                ("user",),
+                lambda given: {"active": _SWITCHES[given["verb"]]},
+            )
+            for verb in _SWITCHES
+        },
+    },
+    "kms": {
+        "create": Word(
+            "make a key",
+            "POST",
+            _KMS,
+            (),
+            ("key_id", "alias", "description"),
+            _chosen("key_id", "alias", "description"),
+        ),
+        "list": Word("every key", "GET", _KMS),
+        "rotate": Word("new material for what is encrypted from now on", "POST", _KMS + "/{key}/rotate", ("key",)),
+        "enable": Word("let it encrypt and decrypt", "POST", _KMS + "/{key}/enable", ("key",)),
+        "disable": Word("let it do nothing", "POST", _KMS + "/{key}/disable", ("key",)),
+        "delete": Word(
+            "schedule its deletion",
+            "DELETE",
+            _KMS + "/{key}",
+            ("key",),
+            ("days",),
+            lambda given: {"days": int(given["days"])} if given.get("days") else {},
+        ),
+    },
+    "gc": {
+        "status": Word("what waits to be collected", "GET", "/admin/v1/gc"),
+        "run": Word(
+            "collect now, without waiting for the grace; what was released in the last seconds stays",
+            "POST",
+            "/admin/v1/gc",
+        ),
+    },
+}
