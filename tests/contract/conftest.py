@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from app.adapters.sql.store import SqliteStore
+from app.core.types import Versioning
 from app.ports.metadata import MetadataStore
 from migrations.run import migrate
 from tests.contract.metadata import bucket
+from tests.contract.stacks import switch
 
 
 def sqlite_store(directory: Path) -> MetadataStore:
@@ -35,3 +37,10 @@ def path(tmp_path: Path) -> Path:
     store.bucket_create(bucket())
     store.close()
     return path
+
+
+@pytest.fixture
+def enabled(store: MetadataStore) -> MetadataStore:
+    """`store`, its bucket with versioning enabled."""
+    switch(store, Versioning.ENABLED)
+    return store

@@ -1,79 +1,21 @@
-"""The promises about stacks of versions: versioning on and suspended, the null version, markers, promotion, locks."""
+"""The promises about stacks of versions: versioning on and suspended, the null version, markers, promotion, scans."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from app.core.errors import Conflict, Missing, S3Error
+from app.core.errors import Conflict, Missing
+from app.core.s3.version_ids import place_of
 from app.core.types import (
     NULL_PLACE,
     NULL_VERSION,
-    Attributes,
-    Encryption,
-    Lock,
-    Task,
     Version,
     Versioning,
     VersionPlace,
 )
-from app.ports.metadata import EVENTS, Commit, Completion, Deletion, MetadataStore
-from tests.contract.metadata import BUCKET, bucket, chunked, drain, entry, inline, marker, new_id, part, upload, version
-
-K = b"k"
-
-
-def switch(store: MetadataStore, versioning: Versioning) -> None:
-    store.bucket_amend(BUCKET, lambda one: replace(one, versioning=versioning))
-
-
-@pytest.fixture
-def enabled(store: MetadataStore) -> MetadataStore:
-    switch(store, Versioning.ENABLED)
-    return store
-
-
-def put(store: MetadataStore, data: bytes = b"data", key: bytes = K) -> Version:
-    return store.commit(fresh(data, key))
-
-
-def fresh(data: bytes = b"data", key: bytes = K) -> Commit:
-    ask = inline(key, data)
-    return ask._replace(version=ask.version._replace(version_id=new_id()))
-
-
-def delete(store: MetadataStore, key: bytes = K) -> Deletion:
-    return store.delete_current(BUCKET, key, marker(key))
-
-
-def place(one: Version) -> VersionPlace:
-    return NULL_PLACE if one.version_id == NULL_VERSION else VersionPlace(one.seq, one.version_id)
-
-
-def remove(store: MetadataStore, one: Version) -> Version | None:
-    return store.delete_version(BUCKET, one.key, place(one))
-
-
-def stack(store: MetadataStore, key: bytes = K) -> list[Version]:
-    return store.versions_scan(BUCKET, key, None, key + b"\x00", 1_000)
-
-
-def data_of(store: MetadataStore, one: Version) -> bytes | None:
-    found, page = store.version_with_content(BUCKET, one.key, place(one))
-    assert found == one == store.version(BUCKET, one.key, place(one))
-    return None if page is None else page.inline
-
-
-def refuse(_: Version | None) -> None:
-    raise S3Error("AccessDenied")
-
-
-def told(name: bytes) -> Callable[[Version], list[Task]]:
-    return lambda one: [Task(name + one.key, 1, one.version_id)]
-
-
-def queued(store: MetadataStore) -> list[bytes]:
-    return [task.task_id for task in store.tasks_due(EVENTS, 10, 100)]
+from app.ports.metadata import Completion, MetadataStore
+from tests.contract.metadata import BUCKET, bucket, chunked, drain, entry, inline, new_id, part, upload, version
+from tests.contract.stacks import K, data_of, delete, fresh, put, queued, remove, stack, switch, told
 
 
 class TestEnabled:
@@ -115,7 +57,7 @@ class TestEnabled:
     def test_a_marker_is_read_without_content(self, enabled: MetadataStore) -> None:
         put_marker = delete(enabled).marker
         assert put_marker is not None
-        assert enabled.version_with_content(BUCKET, K, place(put_marker)) == (put_marker, None)
+        assert enabled.version_with_content(BUCKET, K, place_of(put_marker)) == (put_marker, None)
 
     def test_removing_the_top_makes_the_next_one_current_unless_it_is_a_marker(self, enabled: MetadataStore) -> None:
         one = put(enabled, b"1")
@@ -274,152 +216,6 @@ class TestNullVersion:
             assert data_of(store, null) == b"null"
             remove(store, top)
         assert stack(store) == [null]
-
-
-class TestChecks:
-    def test_what_would_go_for_good_is_shown_and_a_refusal_leaves_no_trace(self, store: MetadataStore) -> None:
-        null = put(store, b"null")
-        with pytest.raises(S3Error):
-            store.commit(fresh()._replace(replaced_check=refuse))
-        with pytest.raises(S3Error):
-            store.delete_current(BUCKET, K, marker(K), None, refuse)
-        switch(store, Versioning.ENABLED)
-        top = store.commit(fresh()._replace(replaced_check=refuse))
-        covered = store.delete_current(BUCKET, K, marker(K), None, refuse).marker
-        with pytest.raises(S3Error):
-            store.delete_version(BUCKET, K, place(top), refuse)
-        switch(store, Versioning.SUSPENDED)
-        with pytest.raises(S3Error):
-            store.commit(fresh()._replace(replaced_check=refuse, announce=told(b"")))
-        with pytest.raises(S3Error):
-            store.delete_current(BUCKET, K, marker(K), None, refuse, told(b""))
-        assert stack(store) == [covered, top, null]
-        assert queued(store) == []
-
-    def test_a_check_of_a_delete_sees_the_version_or_none(self, enabled: MetadataStore) -> None:
-        seen: list[Version | None] = []
-        made = put(enabled)
-        assert enabled.delete_version(BUCKET, K, VersionPlace(9, new_id()), seen.append) is None
-        enabled.delete_version(BUCKET, K, place(made), seen.append)
-        assert seen == [None, made]
-
-    def test_a_check_under_a_marker_sees_nothing(self, enabled: MetadataStore) -> None:
-        put(enabled)
-        delete(enabled)
-        seen: list[Version | None] = []
-        enabled.commit(fresh()._replace(check=seen.append))
-        assert seen == [None]
-
-    def test_nothing_is_deleted_from_a_bucket_that_is_gone(self, store: MetadataStore) -> None:
-        store.bucket_delete(BUCKET)
-        with pytest.raises(Missing):
-            store.delete_version(BUCKET, K, NULL_PLACE)
-
-
-class TestAnnouncing:
-    def test_tasks_are_queued_with_what_they_tell_of(self, enabled: MetadataStore) -> None:
-        made = enabled.commit(fresh()._replace(announce=told(b"put ")))
-        enabled.delete_current(BUCKET, K, marker(K), announce=told(b"marked "))
-        enabled.delete_version(BUCKET, K, place(made), announce=told(b"removed "))
-        assert enabled.delete_version(BUCKET, K, place(made), announce=told(b"nothing ")) is None
-        assert sorted(queued(enabled)) == [b"marked k", b"put k", b"removed k"]
-
-    def test_a_commit_that_fails_announces_nothing(self, store: MetadataStore) -> None:
-        late = chunked(K, entry("gone"), uploaded=False)
-        with pytest.raises(Conflict):
-            store.commit(late._replace(announce=told(b"put ")))
-        assert store.delete_current(BUCKET, K, marker(K), announce=told(b"removed ")) == Deletion()
-        assert queued(store) == []
-
-
-class TestMoving:
-    def test_a_move_makes_one_key_and_ends_the_other_at_once(self, store: MetadataStore) -> None:
-        source = put(store, b"moved", b"from")
-        seen: list[Version | None] = []
-        made = store.commit(fresh(b"moved", b"to")._replace(moved_from=(b"from", seen.append)))
-        assert seen == [source]
-        assert store.currents_scan(BUCKET, b"", True, None, 10) == [made]
-        assert store.versions_walk(None, 10) == [made]
-        with pytest.raises(Missing):
-            store.content_page(source.ref_id, 0)
-
-    def test_a_move_in_a_bucket_with_versioning_leaves_a_marker(self, enabled: MetadataStore) -> None:
-        source = put(enabled, b"moved", b"from")
-        made = enabled.commit(fresh(b"moved", b"to")._replace(moved_from=(b"from", None)))
-        on_top, below = stack(enabled, b"from")
-        assert below == source
-        assert on_top.delete_marker
-        assert (on_top.version_id, on_top.modified_ms) == (made.version_id, made.modified_ms)
-
-    def test_a_move_that_is_refused_changes_nothing(self, store: MetadataStore) -> None:
-        source = put(store, b"moved", b"from")
-        with pytest.raises(S3Error):
-            store.commit(fresh(b"moved", b"to")._replace(moved_from=(b"from", refuse)))
-        with pytest.raises(Conflict):
-            store.commit(fresh(b"moved", b"from")._replace(moved_from=(b"from", None)))
-        assert store.versions_walk(None, 10) == [source]
-
-
-class TestAmending:
-    FULL = Attributes(
-        {"content-type": "text/plain"},
-        {"a": "é"},
-        "STANDARD",
-        {"t": "1"},
-        "acl text",
-        Lock("GOVERNANCE", 7, True),
-        Encryption("aws:kms", b"\x00\xff", "key", "", '{"a":"b"}', True),
-    )
-
-    def test_attributes_of_every_kind_are_kept_as_they_were(self, store: MetadataStore) -> None:
-        ask = fresh()
-        made = store.commit(ask._replace(version=ask.version._replace(attributes=self.FULL)))
-        assert store.current(BUCKET, K) == made
-        assert made.attributes == self.FULL
-        begun = replace(upload(), attributes=self.FULL, initiator="who arn")
-        store.upload_create(begun)
-        assert store.upload_get(begun.upload_id) == begun
-
-    @pytest.mark.parametrize("by_place", [False, True])
-    def test_the_current_version_changes_where_it_is_read(self, enabled: MetadataStore, by_place: bool) -> None:
-        below, made = put(enabled), put(enabled)
-        where = place(made) if by_place else None
-        amended = enabled.version_amend(BUCKET, K, where, lambda one: replace(one.attributes, acl="new"))
-        assert amended == made._replace(attributes=Attributes(acl="new"))
-        assert enabled.current(BUCKET, K) == enabled.version(BUCKET, K, place(made)) == amended
-        assert stack(enabled) == [amended, below]
-
-    def test_a_version_below_changes_and_the_current_one_does_not(self, store: MetadataStore) -> None:
-        null = put(store)
-        switch(store, Versioning.ENABLED)
-        top = put(store)
-        amended = store.version_amend(BUCKET, K, NULL_PLACE, lambda one: replace(one.attributes, tags={"a": "b"}))
-        assert amended == null._replace(attributes=Attributes(tags={"a": "b"}))
-        assert stack(store) == [top, amended]
-        assert store.current(BUCKET, K) == top
-        remove(store, top)
-        assert store.current(BUCKET, K) == amended
-
-    def test_what_is_not_there_is_missing_and_is_not_asked(self, enabled: MetadataStore) -> None:
-        def never(_: Version) -> Attributes:
-            raise AssertionError
-
-        on_top = delete(enabled).marker
-        assert on_top is not None
-        for where in (None, NULL_PLACE, place(on_top)):
-            with pytest.raises(Missing):
-                enabled.version_amend(BUCKET, K, where, never)
-
-    def test_a_refused_change_changes_nothing(self, store: MetadataStore) -> None:
-        made = put(store)
-
-        def refused(one: Version) -> Attributes:
-            refuse(one)
-            return one.attributes
-
-        with pytest.raises(S3Error):
-            store.version_amend(BUCKET, K, None, refused)
-        assert store.current(BUCKET, K) == made
 
 
 class TestVersionScans:
