@@ -16,12 +16,13 @@ from app.core import limits
 from app.core.s3.lifecycle import Clock
 from app.faces.http.s3.acting import Acting
 from app.ports.metadata import MetadataStore
+from app.services import notifications
 from app.services.acting_configs import ActingConfigs
 from app.services.expiring import Expiring
 from app.services.guard import Guard
 from app.services.lifecycle import Lifecycle, LifecycleSettings
 from app.services.lifecycle_status import LifecycleStatus
-from app.services.notifications import Announcer, Deliveries, Target
+from app.services.notifications import Deliveries, DeliverySettings, Target
 from app.services.transitions import LOCAL, Transitions
 from roles.running import SOURCES, Running
 
@@ -59,9 +60,8 @@ def start(running: Running, store: MetadataStore) -> Backgrounds:
     deliveries = Deliveries(
         store,
         SOURCES,
-        targets(settings),
+        DeliverySettings(targets(settings), settings.region, settings.notification_days * 86_400_000),
         webhooks.post,
-        settings.notification_days * 86_400_000,
         lambda reason: running.log.write("warning", "event dropped", reason=reason),
     )
     running.every("notifications", _DELIVERY_SECONDS, lambda: deliveries.run(_HOLDER))
@@ -71,11 +71,6 @@ def start(running: Running, store: MetadataStore) -> Backgrounds:
 def acting(settings: Settings, store: MetadataStore, guard: Guard) -> Acting:
     """What the handlers of acting configurations stand on, in a worker."""
     return Acting(ActingConfigs(store, guard), settings.storage_classes, targets(settings).keys())
-
-
-def announcer(settings: Settings) -> Announcer:
-    """Makes the events of a process's changes."""
-    return Announcer(targets(settings), settings.region)
 
 
 def targets(settings: Settings) -> dict[str, Target]:
@@ -90,7 +85,7 @@ def targets(settings: Settings) -> dict[str, Target]:
 def _lifecycle(settings: Settings, store: MetadataStore) -> Lifecycle:
     # Every class of this machine is kept alike: there is one profile.
     transitions = Transitions(store, dict.fromkeys((*settings.storage_classes, "STANDARD"), LOCAL))
-    expiring = Expiring(store, SOURCES, transitions, announcer(settings).of_system)
+    expiring = Expiring(store, SOURCES, transitions, notifications.of_system)
     clock = Clock(settings.lifecycle_day_s * 1000)
     return Lifecycle(store, SOURCES, expiring, LifecycleSettings(_HOLDER, clock, settings.transition_bytes_min, _pause))
 

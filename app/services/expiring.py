@@ -77,16 +77,13 @@ class Expiring:
             delete_marker=True,
         )
         unlocked = None if bucket.versioning is Versioning.OFF else self._unlocked(now_ms)
-        event = "LifecycleExpiration:Delete"
-        if bucket.versioning is not Versioning.OFF:
-            event = "LifecycleExpiration:DeleteMarkerCreated"
         self._store.delete_current(
             bucket.bucket_id,
             version.key,
             marker,
             _unchanged(version),
             unlocked,
-            self._announcing(bucket, event, now_ms),
+            self._announcing(bucket, "LifecycleExpiration:Delete", now_ms),
         )
 
     def _remove(self, bucket: Bucket, version: Version) -> None:

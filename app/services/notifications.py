@@ -13,6 +13,7 @@ from gevent.pool import Pool
 from app.core import limits
 from app.core.errors import Corrupt, StoreError
 from app.core.s3 import notifications
+from app.core.s3.configs.notification import BRIDGE, is_event_bridge
 from app.core.s3.notifications import Delivery, Origin
 from app.core.types import Bucket, Task, Version
 from app.ports.metadata import EVENTS, Announce, MetadataStore
@@ -20,6 +21,8 @@ from app.services.call import Call, Sources
 
 LEASE: Final = "notifications"
 LEASE_MS: Final = 120_000
+_DELETIONS: Final = ("ObjectRemoved:Delete", "LifecycleExpiration:Delete")
+"""Told as DeleteMarkerCreated when a marker was put on top instead."""
 
 
 class Target(NamedTuple):
@@ -33,37 +36,33 @@ Send = Callable[[Target, bytes], None]
 """Hand a message over; returns once the target took it. Raises StoreError."""
 
 
-class Announcer:
-    """Makes the tasks of changes. `targets`: the ARNs this server knows."""
+def announcing(call: Call, bucket: Bucket, event: str) -> Announce | None:
+    """The tasks of `event` ("ObjectCreated:Put") for the store's transaction; None, at the price of a look-up, when the
+    bucket wants no such event."""
+    if notifications.KIND not in bucket.configs:
+        return None
+    principal = call.caller.identity.unique_id or call.caller.canonical_id
+    return _announce(bucket, event, Origin(call.now_ms, call.request_id, principal, call.facts.remote))
 
-    def __init__(self, targets: Mapping[str, Target], region: str) -> None:
-        self.arns = frozenset(targets)
-        self._region = region
 
-    def announcing(self, call: Call, bucket: Bucket, event: str) -> Announce | None:
-        """The tasks of `event` ("ObjectCreated:Put") for the store's transaction; None, at the price of a look-up, when
-        the bucket has no notification for it."""
-        if notifications.KIND not in bucket.configs:
-            return None
-        principal = call.caller.identity.unique_id or call.caller.canonical_id
-        return self._announce(
-            bucket, event, Origin(call.now_ms, call.request_id, principal, call.facts.remote, self._region)
-        )
+def of_system(bucket: Bucket, event: str, now_ms: int) -> Announce | None:
+    """The same for what the server does by itself."""
+    if notifications.KIND not in bucket.configs:
+        return None
+    return _announce(bucket, event, Origin(now_ms, "", "s3.amazonaws.com", "s3.amazonaws.com"))
 
-    def of_system(self, bucket: Bucket, event: str, now_ms: int) -> Announce | None:
-        """The same for what the server does by itself."""
-        if notifications.KIND not in bucket.configs:
-            return None
-        return self._announce(bucket, event, Origin(now_ms, "", "s3.amazonaws.com", "s3.amazonaws.com", self._region))
 
-    def _announce(self, bucket: Bucket, event: str, origin: Origin) -> Announce | None:
-        if not notifications.may_want(bucket, event, self.arns):
-            return None
+def _announce(bucket: Bucket, event: str, origin: Origin) -> Announce | None:
+    if not notifications.may_want(bucket, event):
+        return None
 
-        def announce(version: Version) -> "list[Task]":
-            return list(notifications.tasks(bucket, event, origin, self.arns, version))
+    def announce(version: Version) -> list[Task]:
+        told = event
+        if event in _DELETIONS and version.delete_marker:
+            told = event.partition(":")[0] + ":DeleteMarkerCreated"
+        return list(notifications.tasks(bucket, told, origin, version))
 
-        return announce
+    return announce
 
 
 class Counts(NamedTuple):
@@ -74,23 +73,35 @@ class Counts(NamedTuple):
     dropped: int = 0
 
 
+class DeliverySettings(NamedTuple):
+    """`targets` by ARN. `region`: the server's own. `keep_ms`: a record nobody took for so long is dropped."""
+
+    targets: Mapping[str, Target]
+    region: str
+    keep_ms: int
+
+    def target(self, arn: str) -> Target | None:
+        """Where the records for `arn` go; EventBridge's to the target of that kind."""
+        if arn == BRIDGE:
+            arn = next((each for each in self.targets if is_event_bridge(each)), "")
+        return self.targets.get(arn)
+
+
 class Deliveries:
-    """The deliverer, one at a time by a lease. `keep_ms`: a record nobody took for so long is dropped, and told."""
+    """The deliverer, one at a time by a lease. `dropped` is told why a record was given up."""
 
     def __init__(
         self,
         store: MetadataStore,
         sources: Sources,
-        targets: Mapping[str, Target],
+        settings: DeliverySettings,
         send: Send,
-        keep_ms: int,
         dropped: Callable[[str], object],
     ) -> None:
         self._store = store
         self._sources = sources
-        self._targets = targets
+        self._settings = settings
         self._send = send
-        self._keep_ms = keep_ms
         self._dropped = dropped
         self.counts = Counts()
 
@@ -130,18 +141,18 @@ class Deliveries:
         except Corrupt:
             self._drop("a queued event does not parse")
             return None
-        target = self._targets.get(delivery.arn)
+        target = self._settings.target(delivery.arn)
         reason = "the target is not configured any more" if target is None else "the target took nothing"
         if target is not None and delivery.arn not in sick:
             try:
-                self._send(target, delivery.message())
+                self._send(target, delivery.message(self._settings.region))
                 self.counts = self.counts._replace(delivered=self.counts.delivered + 1)
                 return None
             except StoreError as error:
                 sick.add(delivery.arn)
                 reason = str(error)
                 self.counts = self.counts._replace(failed=self.counts.failed + 1)
-        if now_ms - delivery.first_ms >= self._keep_ms:
+        if now_ms - delivery.first_ms >= self._settings.keep_ms:
             self._drop(f"{delivery.arn}: {reason}")
             return None
         attempts = delivery.attempts + 1

@@ -25,7 +25,7 @@ from app.ports.metadata import EVENTS, Commit
 from app.services.call import Sources
 from app.services.expiring import Expiring
 from app.services.lifecycle import Lifecycle, LifecycleSettings
-from app.services.notifications import Announcer, Target
+from app.services.notifications import of_system
 from app.services.transitions import Transitions
 from migrations.run import migrate
 
@@ -51,8 +51,7 @@ class Rig:
 
     def sweeper(self, holder: str, day_ms: int = DAY) -> Lifecycle:
         transitions = Transitions(self.store, {"STANDARD": "local", "GLACIER": "local"})
-        announcer = Announcer({ARN: Target("http://127.0.0.1:1/")}, "us-east-1")
-        expiring = Expiring(self.store, self.sources, transitions, announcer.of_system)
+        expiring = Expiring(self.store, self.sources, transitions, of_system)
         settings = LifecycleSettings(holder, Clock(day_ms), 0, lambda rows: None)
         return Lifecycle(self.store, self.sources, expiring, settings)
 

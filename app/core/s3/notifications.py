@@ -5,7 +5,7 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-conte
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
@@ -30,7 +30,6 @@ class Origin(NamedTuple):
     request_id: str
     principal: str
     remote: str
-    region: str
 
 
 class Delivery(NamedTuple):
@@ -53,44 +52,46 @@ class Delivery(NamedTuple):
         except (ValueError, TypeError) as error:
             raise Corrupt("a queued event does not parse") from error
 
-    def message(self) -> bytes:
-        """What is sent: S3's event message."""
-        return json.dumps({"Records": [self.record]}).encode()
+    def message(self, region: str) -> bytes:
+        """What is sent: S3's event message. `region`: the server's own."""
+        return json.dumps({"Records": [{**self.record, "awsRegion": self.record["awsRegion"] or region}]}).encode()
 
 
 @lru_cache(limits.DOCUMENTS_PARSED_MAX)
-def _wishes(document: bytes, arns: Collection[str]) -> tuple[Wish, ...]:
-    return tuple(wishes(NOTIFICATION.stored(document), arns))
+def _wishes(document: bytes) -> tuple[Wish, ...]:
+    return tuple(wishes(NOTIFICATION.stored(document)))
 
 
-def wanting(bucket: Bucket, event: str, key: bytes, arns: frozenset[str]) -> list[Wish]:
+def wanting(bucket: Bucket, event: str, key: bytes) -> list[Wish]:
     """The rules of the bucket that want this event ("ObjectCreated:Put") of this key. A configuration that does not
     parse tells nobody anything."""
     document = bucket.configs.get(KIND)
     if document is None:
         return []
     try:
-        return [wish for wish in _wishes(document, arns) if wish.wants(event, key)]
+        return [wish for wish in _wishes(document) if wish.wants(event, key)]
     except Corrupt:
         return []
 
 
-def may_want(bucket: Bucket, event: str, arns: frozenset[str]) -> bool:
-    """Whether any key's event would be told: the question asked before a change, when its version is not known."""
+def may_want(bucket: Bucket, event: str) -> bool:
+    """Whether an event of this family may be told: asked before a change, when its version is not known."""
     document = bucket.configs.get(KIND)
     if document is None:
         return False
     try:
-        family = f"s3:{event.partition(':')[0]}:*"
-        return any(f"s3:{event}" in wish.events or family in wish.events for wish in _wishes(document, arns))
+        family = f"s3:{event.partition(':')[0]}:"
+        return any(
+            name.startswith(family) or name == f"s3:{event}" for wish in _wishes(document) for name in wish.events
+        )
     except Corrupt:
         return False
 
 
-def tasks(bucket: Bucket, event: str, origin: Origin, arns: frozenset[str], version: Version) -> Sequence[Task]:
+def tasks(bucket: Bucket, event: str, origin: Origin, version: Version) -> Sequence[Task]:
     """A task for each rule that wants to be told of `version`."""
     made = []
-    for wish in wanting(bucket, event, version.key, arns):
+    for wish in wanting(bucket, event, version.key):
         # The attempt's own id is part of the name: a task of the same name would replace one that still waits.
         unique = (origin.request_id, event, wish.rule_id, str(version.seq), str(origin.now_ms))
         name = sha256("\n".join(unique).encode() + version.ref_id + version.version_id + version.key).digest()[:16]
@@ -103,7 +104,7 @@ def _record(bucket: Bucket, event: str, origin: Origin, wish: Wish, version: Ver
     return {
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
-        "awsRegion": bucket.region or origin.region,
+        "awsRegion": bucket.region,  # "": the server's own, which the deliverer knows
         "eventTime": precise_time(origin.now_ms),
         "eventName": event,
         "userIdentity": {"principalId": origin.principal or "Anonymous"},

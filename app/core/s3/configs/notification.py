@@ -42,6 +42,8 @@ KINDS: Final = {
 """The element of a rule, and the element in it that names the target."""
 EVENT_BRIDGE: Final = "EventBridgeConfiguration"
 EVENT_BRIDGE_SERVICE: Final = "events"
+BRIDGE: Final = "EventBridge"
+"""Stands for the one target of that kind: a configuration does not name it."""
 
 
 class Wish(NamedTuple):
@@ -156,11 +158,11 @@ def _wishes(configuration: Node) -> list[Wish]:
     return found
 
 
-def wishes(configuration: Node, arns: Collection[str]) -> list[Wish]:
-    """Every rule of a configuration; EventBridge is told everything, at each of `arns` that is of its kind."""
+def wishes(configuration: Node) -> list[Wish]:
+    """Every rule of a configuration; EventBridge is told everything."""
     found = _wishes(configuration)
     if EVENT_BRIDGE in configuration:
-        found += [Wish("EventBridge", arn, EVENTS) for arn in arns if is_event_bridge(arn)]
+        found.append(Wish(BRIDGE, BRIDGE, EVENTS))
     return found
 
 
@@ -178,7 +180,7 @@ def canonical(document: bytes, arns: Collection[str]) -> bytes | None:
     bridged = EVENT_BRIDGE in configuration and not any(is_event_bridge(arn) for arn in arns)
     unknown = [wish.arn for wish in _wishes(configuration) if wish.arn not in arns]
     if unknown or bridged:
-        argument = {"ArgumentName": (unknown or ["EventBridge"])[0], "ArgumentValue": "no such target"}
+        argument = {"ArgumentName": (unknown or [BRIDGE])[0], "ArgumentValue": "no such target"}
         message = "Unable to validate the following destination configurations"
         raise S3Error("InvalidArgument", message, fields=argument)
     items = [(name, _identified(value, i)) for i, (name, value) in enumerate(configuration.items)]
