@@ -211,6 +211,9 @@ class Settings:
         _key32, b"", "base64, 32 bytes", "seals stored secrets; generated at first start when absent", secret=True
     )
     s3_domain: tuple[str, ...] = _setting(_names, (), "names", "hosts below which buckets are subdomains")
+    website_domain: tuple[str, ...] = _setting(
+        _names, (), "names", "hosts below which buckets are subdomains served as websites"
+    )
     region: str = _setting(_region, "us-east-1", "name", "where buckets live; a signature may name any")
     regions: tuple[str, ...] = _setting(_names, (), "names", "further regions CreateBucket takes as a constraint")
     trusted_proxies: tuple[str, ...] = _setting(

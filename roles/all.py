@@ -14,6 +14,7 @@ from app.faces.http.peers import Peers
 from app.faces.http.porch import Porch
 from app.faces.http.s3.cors import Crossing
 from app.faces.http.s3.table import UseCases, handlers
+from app.faces.http.s3.website import Sites
 from app.ports.metadata import MetadataStore
 from app.runtime.buffers import BufferPool
 from app.runtime.telemetry import metrics
@@ -51,13 +52,16 @@ def build(told: Handover) -> Application:
     store = stores.open_metadata(settings)
     running.at_end(store.close)
     access = Access(cluster, Sealer(told.master_key, os.urandom).unseal, running.offload)
+    surface = _surface(running, store, Directory(cluster))
+    domains = settings.website_domain
+    sites = Sites(domains, surface.handlers, access, store.bucket_get) if domains else None
     door = S3Door(
-        _surface(running, store, Directory(cluster)),
+        surface,
         access,
         SOURCES,
         Observer(running).observe,
         lambda request_id, error: running.log.failure("request failed", error, request_id=request_id),
-        Porch(settings.s3_domain, Peers(settings.trusted_proxies)),
+        Porch(settings.s3_domain, Peers(settings.trusted_proxies), sites),
     )
     # Flask stays the application gunicorn serves; S3 needs none of its routing, which costs more than S3's own work.
     flask = Flask("zapfs", static_folder=None)
