@@ -95,29 +95,25 @@ class Statement:
         """
         if self.actions.have(action) is self.negation.action:
             return Named.NOT
-        named = Named.SELF if self.audience is None else self._named(self.audience, request)
+        named = Named.SELF
+        if self.audience is not None:
+            named = self.audience.names(request.principal, request.canonical_id)
+            if self.negation.principal:
+                named = self._unless(named)
         if named is Named.NOT:
             return named
         if self.resources is not None and self._is_about(request) is self.negation.resource:
             return Named.NOT
-        for condition in self.conditions:
-            if not condition.holds(request.context):
-                return Named.NOT
+        if self.conditions and not all(condition.holds(request.context) for condition in self.conditions):
+            return Named.NOT
         return named
 
     def _is_about(self, request: Request) -> bool:
-        # Loops, not generators: this is asked of every statement of every request.
-        for one in self.resources or ():
-            if one.matches(request.resource, request.context):
-                return True
-        return False
+        return any(one.matches(request.resource, request.context) for one in self.resources or ())
 
-    def _named(self, audience: Audience, request: Request) -> Named:
-        named = audience.names(request.principal, request.canonical_id)
-        if not self.negation.principal:
-            return named
-        # Naming an account does not take its users out of a denial: they must be named themselves. Of what is allowed
-        # to all others, it does.
+    def _unless(self, named: Named) -> Named:
+        """NotPrincipal. Naming an account does not take its users out of a denial: they must be named themselves. Of
+        what is allowed to all others, it does."""
         spared = Named.ACCOUNT if self.allows else Named.ROLE
         return Named.NOT if named >= spared else Named.SELF
 

@@ -41,14 +41,19 @@ class _Run:
 
     __slots__ = ("_any", "_goal", "_masks", "_units", "length", "text")
 
-    def __init__(self, units: Sequence[str | None]) -> None:
-        self.length = len(units)
-        self.text = None if None in units else "".join(unit for unit in units if unit is not None)
-        self._units = units
-        self._goal = 1 << max(self.length - 1, 0)
-        self._any = sum(1 << place for place, unit in enumerate(units) if unit is None)
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        pieces = [token for token in tokens if isinstance(token, str)]
+        if len(pieces) == len(tokens):
+            self.text: str | None = "".join(pieces)
+            self.length = len(self.text)
+            return
+        self.text = None
+        self._units = [unit for token in tokens for unit in (token if isinstance(token, str) else (None,))]
+        self.length = len(self._units)
+        self._goal = 1 << self.length - 1
+        self._any = sum(1 << place for place, unit in enumerate(self._units) if unit is None)
         self._masks: dict[str, int] = {}
-        for place, unit in enumerate(units):
+        for place, unit in enumerate(self._units):
             if unit is not None:
                 self._masks[unit] = self._masks.get(unit, self._any) | 1 << place
 
@@ -79,15 +84,13 @@ class Pattern:
     __slots__ = ("_literal", "_runs", "fixed")
 
     def __init__(self, tokens: Iterable[Token]) -> None:
-        runs: list[list[str | None]] = [[]]
+        runs: list[list[Token]] = [[]]
         self.fixed = True
         for token in tokens:
-            if isinstance(token, str):
-                runs[-1].extend(token)
-                continue
-            self.fixed = False
-            if token is Wild.ONE:
-                runs[-1].append(None)
+            if not isinstance(token, str):
+                self.fixed = False
+            if token is not Wild.STAR:
+                runs[-1].append(token)
             elif runs[-1] or len(runs) == 1:
                 runs.append([])
         self._runs = tuple(_Run(run) for run in runs)
@@ -123,32 +126,35 @@ def pattern(text: str) -> Pattern:
 class ArnPattern:
     """An ARN with wildcards, none of which reaches beyond its own segment; "*" alone is every ARN."""
 
-    __slots__ = ("_segments",)
+    __slots__ = ("_head", "_segments", "_tail", "fixed", "whole")
 
     def __init__(self, tokens: Sequence[Token]) -> None:
-        self._segments: tuple[Pattern, ...] | None = None
-        if tuple(tokens) != (Wild.STAR,):
-            self._segments = tuple(Pattern(segment) for segment in _segments(tokens))
-
-    @property
-    def whole(self) -> bool:
-        """Whether it has every segment of an ARN, or is "*"."""
-        return self._segments is None or len(self._segments) == ARN_SEGMENTS
-
-    @property
-    def fixed(self) -> bool:
-        """Whether it fits one ARN only."""
-        return self._segments is not None and all(segment.fixed for segment in self._segments)
+        """`whole`: it has every segment of an ARN, or is "*". `fixed`: it fits one ARN only."""
+        self._segments: tuple[Pattern, ...] = ()
+        self._head: str | None = None
+        self.whole, self.fixed = True, False
+        if tuple(tokens) == (Wild.STAR,):
+            return
+        segments = _segments(tokens)
+        self.whole = len(segments) == ARN_SEGMENTS
+        head, self._tail = segments[:-1], Pattern(segments[-1])
+        literal = [token for segment in head for token in (*segment, ":") if isinstance(token, str)]
+        if len(literal) == sum(len(segment) + 1 for segment in head) and self.whole:
+            # Wildcards stand in the resource alone, as a rule: the rest is one comparison.
+            self._head = "".join(literal)
+            self.fixed = self._tail.fixed
+            return
+        self._segments = tuple(Pattern(segment) for segment in segments)
+        self.fixed = all(segment.fixed for segment in self._segments)
 
     def matches(self, value: str) -> bool:
         """Whether it fits the whole ARN."""
-        if self._segments is None:
+        if self._head is not None:
+            return value.startswith(self._head) and self._tail.matches(value[len(self._head) :])
+        if not self._segments:
             return True
         parts = value.split(":", ARN_SEGMENTS - 1)
-        if len(parts) != len(self._segments):
-            return False
-        # From the end: the resource is where ARNs differ.
-        return all(self._segments[place].matches(parts[place]) for place in range(len(parts) - 1, -1, -1))
+        return len(parts) == len(self._segments) and all(map(Pattern.matches, self._segments, parts))
 
 
 def _segments(tokens: Sequence[Token]) -> list[list[Token]]:
