@@ -22,6 +22,7 @@ from app.services.access import Access
 from app.services.appending import Appends
 from app.services.blobs import Blobs
 from app.services.bucket_access import Amending, BucketAccess
+from app.services.bucket_policies import BucketPolicies
 from app.services.buckets import Buckets, Defaults
 from app.services.configs import Configs
 from app.services.copying import Copying
@@ -29,6 +30,7 @@ from app.services.deleting import Deleting
 from app.services.directory import Directory
 from app.services.drafts import Drafts
 from app.services.guard import Guard
+from app.services.keyring import Keyring
 from app.services.listing import Listing
 from app.services.multipart import Multipart
 from app.services.object_acls import ObjectAcls
@@ -36,6 +38,7 @@ from app.services.objects import Objects
 from app.services.ownership import Ownership
 from app.services.reading import Reading
 from app.services.renaming import Renaming
+from app.services.sealing import Sealing
 from app.services.tagging import Tagging
 from roles import backgrounds, stores
 from roles.data_dir import DataDir
@@ -51,8 +54,11 @@ def build(told: Handover) -> Application:
     running.every("cluster", limits.CLUSTER_POLL_SECONDS, cluster.refresh)
     store = stores.open_metadata(settings)
     running.at_end(store.close)
-    access = Access(cluster, Sealer(told.master_key, os.urandom).unseal, running.offload)
-    surface = _surface(running, store, Directory(cluster))
+    sealer = Sealer(told.master_key, os.urandom)
+    access = Access(cluster, sealer.unseal, running.offload)
+    keyring = Keyring(cluster.state, sealer.open_material)
+    sealing = Sealing(keyring, os.urandom, over_http=settings.sse_c_over_http or settings.dev)
+    surface = _surface(running, store, Directory(cluster), sealing)
     domains = settings.website_domain
     sites = Sites(domains, surface.handlers, access, store.bucket_get) if domains else None
     door = S3Door(
@@ -69,16 +75,17 @@ def build(told: Handover) -> Application:
     return Application(flask.wsgi_app, running)
 
 
-def _surface(running: Running, store: MetadataStore, directory: Directory) -> Surface:
+def _surface(running: Running, store: MetadataStore, directory: Directory, sealing: Sealing) -> Surface:
     """Every operation's handler, on the stores of this machine."""
     settings = running.told.settings
     guard, ownership = Guard(store, directory), Ownership(directory)
+    amending = Amending(store, guard)
     chunks = stores.open_chunks(settings, running.offload)
     running.at_end(chunks.close)
     buckets = Buckets(
         store, guard, ownership, SOURCES, Defaults(settings.object_ownership, settings.block_public_access)
     )
-    drafts = Drafts(guard, ownership, settings.storage_classes)
+    drafts = Drafts(guard, ownership, sealing, settings.storage_classes)
     blobs = Blobs(store, chunks, BufferPool(settings.buffer_budget_bytes), running.offload, SOURCES)
     reading = Reading(store, chunks, SOURCES)
     board = FileReadBoard(DataDir(settings.data_dir).reads)
@@ -94,7 +101,7 @@ def _surface(running: Running, store: MetadataStore, directory: Directory) -> Su
         objects=objects,
         deleting=Deleting(store, guard, SOURCES),
         appends=Appends(store, blobs, objects, guard, drafts),
-        renaming=Renaming(objects, blobs, reading, guard),
+        renaming=Renaming(objects, blobs, reading, guard, sealing),
         copying=copying,
         multipart=multipart,
         listing=listing,
@@ -103,7 +110,8 @@ def _surface(running: Running, store: MetadataStore, directory: Directory) -> Su
         tagging=Tagging(store, guard),
         crossing=crossing,
         directory=directory,
-        bucket_access=BucketAccess(Amending(store, guard), ownership),
+        bucket_access=BucketAccess(amending, ownership),
+        bucket_policies=BucketPolicies(amending, guard),
         object_acls=ObjectAcls(store, guard, ownership),
         region=settings.region,
         regions=settings.regions,

@@ -17,6 +17,7 @@ from app.core.acl.grants import OBJECT_PERMISSION
 from app.core.acl.requests import HEADERS as ACL_HEADERS
 from app.core.acl.settings import ENFORCED, POLICY, ownership_of
 from app.core.errors import Missing, S3Error
+from app.core.policy.evaluation import Decision, Effect
 from app.core.types import Bucket, Version
 from app.ports.metadata import MetadataStore
 from app.services.call import Call
@@ -121,9 +122,11 @@ class Guard:
             self._demand(call, subject)
             return
         found = self._verdicts.verdict(call, subject)
+        if found.effect is Effect.EXPLICIT_DENY:
+            raise self._refusal(call, subject, found)
         listing = self._verdicts.verdict(call, Subject(bucket, "s3:ListBucket", key, listed=True))
-        if found.explicit or not listing.allowed:
-            raise self._refusal(call, subject, found.reason or listing.reason)
+        if not listing.allowed:
+            raise self._refusal(call, subject, listing if found.allowed else found)
 
     def _demand(self, call: Call, subject: Subject) -> None:
         verdict = self._verdicts.verdict(call, subject)
@@ -131,18 +134,17 @@ class Guard:
             return
         if subject.action in _ROOT_MAY and call.caller.canonical_id == subject.bucket.owner and _is_root(call):
             return
-        raise self._refusal(call, subject, verdict.reason)
+        raise self._refusal(call, subject, verdict)
 
-    def _refusal(self, call: Call, subject: Subject, reason: str) -> S3Error:
+    def _refusal(self, call: Call, subject: Subject, verdict: Decision) -> S3Error:
         """The kind of policy that decided is named to callers of the bucket owner's account, and to them only.
 
         https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
         """
         arn = call.caller.identity.arn
         if call.caller.canonical_id != subject.bucket.owner or not arn:
-            return S3Error("AccessDenied", reason=reason)
-        message = f"User: {arn} is not authorized to perform: {subject.action} on resource: "
-        return S3Error("AccessDenied", message + f'"{subject.arn}" because of: {reason}', reason=reason)
+            return S3Error("AccessDenied", reason=verdict.reason)
+        return S3Error("AccessDenied", verdict.message(arn, subject.action, subject.arn), reason=verdict.reason)
 
 
 def _is_root(call: Call) -> bool:

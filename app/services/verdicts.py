@@ -1,15 +1,25 @@
 """Weighs what policies, lists and the public access block say of one action by one caller.
 
 Knows whose word counts for which resource: the bucket's owner for the bucket and for what is done to it, the object's
-owner for reading the object and its list. Must not know stores or the order of a request (services/guard).
+owner for reading the object and its list. Must not know stores, the order of a request (services/guard) or the
+language of policies (core/policy).
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-s3-evaluates-access-control.html
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
 from typing import Final, NamedTuple
 
+from app.core import limits
 from app.core.acl import grants as acl
-from app.core.acl.settings import ENFORCED, acl_of, block_of, ownership_of
+from app.core.acl.settings import ENFORCED, POLICY, acl_of, block_of, ownership_of
 from app.core.errors import S3Error
+from app.core.policy.evaluation import Decision, Effect, decide
+from app.core.policy.grammar import BUCKET, parse
+from app.core.policy.public import is_public
+from app.core.policy.s3_context import Acted, S3Context
+from app.core.policy.statement import Policy, Request
 from app.core.types import Bucket, Version
 from app.services.call import Call
 from app.services.directory import Directory
@@ -42,15 +52,9 @@ class Subject(NamedTuple):
         return self.version.owner if self.version is not None else self.owner or self.bucket.owner
 
 
-class Verdict(NamedTuple):
-    """`explicit`: something says no, so nothing else counts. `reason`: for the log, and for who may be told."""
-
-    allowed: bool
-    explicit: bool = False
-    reason: str = ""
-
-
-_ALLOWED: Final = Verdict(True)
+_NO_TAGS: Final[Mapping[str, str]] = {}
+_DENIED: Final = Decision(Effect.EXPLICIT_DENY, "resource", "it cannot be read")
+_OPERATORS: Final = Decision(Effect.ALLOW, "root")
 
 
 class Verdicts:
@@ -59,17 +63,35 @@ class Verdicts:
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
 
-    def verdict(self, call: Call, subject: Subject) -> Verdict:
-        """May the caller do it?"""
-        principal = call.caller.identity
-        if principal.kind == "service" or call.caller.root:
-            return _ALLOWED
-        same = call.caller.canonical_id == subject.authority
-        if principal.kind == "root" and same:
-            return _ALLOWED
-        if principal.kind in ("root", "anonymous") and _granted(call, subject, same):
-            return _ALLOWED
-        return Verdict(False, reason="implicit deny: no policy and no access control list allows it")
+    def verdict(self, call: Call, subject: Subject) -> Decision:
+        """May the caller do it? A bucket policy that cannot be read denies everything."""
+        caller, bucket = call.caller, subject.bucket
+        authority = subject.authority
+        try:
+            policy = _policy(bucket, theirs=authority != bucket.owner or _is_shut_out(call, bucket))
+        except S3Error:
+            return _DENIED
+        request = Request(
+            principal=caller.identity,
+            action=subject.action,
+            resource=subject.arn,
+            resource_account=self._directory.account_id(authority),
+            context=self._context(call, subject),
+            canonical_id=caller.canonical_id,
+        )
+        decision = decide(request, policy, _granted(call, subject, caller.canonical_id == authority))
+        # The operator may do what nobody forbids.
+        return _OPERATORS if caller.root and decision.effect is Effect.IMPLICIT_DENY else decision
+
+    def _context(self, call: Call, subject: Subject) -> S3Context:
+        """What conditions may ask. Whether a key's absence may be told is a question about a listing of that prefix."""
+        facts = call.facts
+        if subject.listed:
+            facts = facts._replace(parameters={"prefix": subject.key.decode("utf-8", "replace")})
+        version = subject.version
+        tags = _NO_TAGS if version is None else version.attributes.tags
+        acted = Acted(self._directory.account_id(subject.bucket.owner), tags)
+        return S3Context(facts, call.caller.identity, call.now_ms, acted)
 
     def charge(self, call: Call, bucket: Bucket) -> None:
         """Who reads from a bucket whose requester pays says so, and is known. Raises AccessDenied.
@@ -82,6 +104,47 @@ class Verdicts:
         if call.caller.identity.kind == "anonymous" or call.facts.headers.get("x-amz-request-payer") != "requester":
             raise S3Error("AccessDenied", reason="the requester pays, and did not agree to")
         call.stages.charged = True
+
+
+def _policy(bucket: Bucket, *, theirs: bool) -> Policy | None:
+    """The bucket's policy as it counts. `theirs`: it only forbids, because somebody else's word allows (an object of
+    another account), or because the public access block lets nobody of another account in. Raises MalformedPolicy."""
+    document = bucket.configs.get(POLICY)
+    if document is None:
+        return None
+    return _denials(document) if theirs else _parsed(document)
+
+
+@lru_cache(limits.DOCUMENTS_PARSED_MAX)
+def _parsed(document: bytes) -> Policy:
+    return parse(document.decode("utf-8", "surrogateescape"), BUCKET)
+
+
+@lru_cache(limits.DOCUMENTS_PARSED_MAX)
+def _denials(document: bytes) -> Policy:
+    policy = _parsed(document)
+    return replace(policy, statements=tuple(one for one in policy.statements if not one.allows))
+
+
+@lru_cache(limits.DOCUMENTS_PARSED_MAX)
+def _is_public(document: bytes) -> bool:
+    return is_public(_parsed(document))
+
+
+def _is_shut_out(call: Call, bucket: Bucket) -> bool:
+    """Whether RestrictPublicBuckets keeps the caller from what a public policy allows.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
+    """
+    if call.caller.canonical_id == bucket.owner or not block_of(bucket).restrict:
+        return False
+    return policy_is_public(bucket)
+
+
+def policy_is_public(bucket: Bucket) -> bool:
+    """Whether the bucket's policy opens it to everybody. Raises MalformedPolicy."""
+    document = bucket.configs.get(POLICY)
+    return document is not None and _is_public(document)
 
 
 def _granted(call: Call, subject: Subject, same: bool) -> bool:

@@ -16,12 +16,14 @@ from app.faces.http.s3.deletes import DeleteHandlers
 from app.faces.http.s3.listings import ListingHandlers
 from app.faces.http.s3.multipart import MultipartHandlers
 from app.faces.http.s3.objects import ObjectHandlers
+from app.faces.http.s3.policies import PolicyHandlers
 from app.faces.http.s3.posts import PostHandlers
 from app.faces.http.s3.public_access import PublicAccessHandlers
 from app.faces.http.s3.renames import RenameHandlers
 from app.faces.http.s3.tagging import TaggingHandlers
 from app.services.appending import Appends
 from app.services.bucket_access import BucketAccess
+from app.services.bucket_policies import BucketPolicies
 from app.services.buckets import Buckets
 from app.services.configs import Configs
 from app.services.copying import Copying
@@ -54,6 +56,7 @@ class UseCases:
     crossing: Crossing
     directory: Directory
     bucket_access: BucketAccess
+    bucket_policies: BucketPolicies
     object_acls: ObjectAcls
     acting: Acting
     region: str = "us-east-1"
@@ -107,7 +110,12 @@ def _permissions(use_cases: UseCases) -> dict[str, Handler]:
     """Who may do what: lists, ownership, public access."""
     acls = AclHandlers(use_cases.bucket_access, use_cases.object_acls, use_cases.directory.display_name)
     public = PublicAccessHandlers(use_cases.bucket_access)
+    policies = PolicyHandlers(use_cases.bucket_policies)
     return {
+        "DeleteBucketPolicy": policies.delete_bucket_policy,
+        "GetBucketPolicy": policies.get_bucket_policy,
+        "GetBucketPolicyStatus": policies.get_bucket_policy_status,
+        "PutBucketPolicy": policies.put_bucket_policy,
         "DeleteBucketOwnershipControls": public.delete_bucket_ownership_controls,
         "DeletePublicAccessBlock": public.delete_public_access_block,
         "GetBucketAcl": acls.get_bucket_acl,
