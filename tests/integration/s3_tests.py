@@ -19,17 +19,31 @@ from tests.integration.server import ROOT, Server, clean_environment, temporary_
 
 VENV = ROOT / ".venv/s3-tests"
 RUN_SECONDS_MAX = 3600
-ARGUMENTS = ("--regions", "default", "--object-ownership", "ObjectWriter", "--block-public-access", "false")
-"""What the suite expects of new buckets is what S3 gave them before 2023."""
 IDENTITIES = {
     "main": ("s3 main", "0555b35654ad1656d804", "h7GhxuBLTrlhVUyxSPUKUV8r/2EI4ngqJxD7iBdBYLhwluN30JaT3Q==", "a"),
     "alt": ("s3 alt", "NOPQRSTUVWXYZABCDEFG", "nopqrstuvwxyzabcdefghijklmnabcdefghijklm", "b"),
     "tenant": ("s3 tenant", "HIJKLMNOPQRSTUVWXYZA", "opqrstuvwxyzabcdefghijklmnopqrstuvwxyzab", "c"),
     "iam": ("iam", "ABCDEFGHIJKLMNOPQRST", "abcdefghijklmnopqrstuvwxyzabcdefghijklmn", "d"),
-    "iamroot": ("iam root", "AAAAAAAAAAAAAAAAAAAA", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "e"),
-    "iamaltroot": ("iam alt root", "BBBBBBBBBBBBBBBBBBBB", "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", "f"),
+    "iamroot": ("iam root", "AAAAAAAAAAAAAAAAAAaa", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "e"),
+    "iamaltroot": ("iam alt root", "BBBBBBBBBBBBBBBBBBbb", "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", "f"),
 }
 """Account name -> section of the configuration, access key, secret, and the hex digit its canonical id is made of."""
+KMS_KEYS = ("testkey-1", "testkey-2")
+STORAGE_CLASSES = ("LUKEWARM", "FROZEN")
+LIFECYCLE_DAY_SECONDS = 10
+ARGUMENTS = (
+    *("--regions", "default", "--object-ownership", "ObjectWriter", "--block-public-access", "false"),
+    *("--storage-classes", ",".join(("STANDARD", "STANDARD_IA", "GLACIER", *STORAGE_CLASSES))),
+    *("--lifecycle-day-s", str(LIFECYCLE_DAY_SECONDS), "--lifecycle-interval-s", "1"),
+)
+"""What the suite expects of new buckets is what S3 gave them before 2023."""
+
+
+MAIN = (
+    f"api_name = default\nkms_keyid = {KMS_KEYS[0]}\nkms_keyid2 = {KMS_KEYS[1]}\n"
+    f"storage_classes = {', '.join(STORAGE_CLASSES)}\nlc_debug_interval = {LIFECYCLE_DAY_SECONDS}\n"
+)
+"""What the suite asks of its main identity alone."""
 
 
 def configuration(port: int) -> str:
@@ -41,16 +55,18 @@ def configuration(port: int) -> str:
             f"[{section}]\ndisplay_name = {name}\nuser_id = {digit * 64}\nemail = {name}@example.com\n"
             f"access_key = {access_key}\nsecret_key = {secret_key}\n"
         )
-        text += {"main": "api_name = default\n", "tenant": "tenant = testx\n"}.get(name, "")
+        text += {"main": MAIN, "tenant": "tenant = testx\n"}.get(name, "")
     return text
 
 
 def make_accounts(server: Server) -> None:
-    """Create every identity on a running server."""
+    """Create every identity on a running server, and the keys SSE-KMS is asked for."""
     for name, (_, access_key, secret_key, digit) in IDENTITIES.items():
         keys = ["--access-key", access_key, "--secret-key", secret_key]
         shown = ["--canonical-id", digit * 64, "--display-name", name, "--email", f"{name}@example.com"]
         server.admin("account", "create", name, *keys, *shown)
+    for key_id in KMS_KEYS:
+        server.admin("kms", "create", "--key-id", key_id)
     time.sleep(1.1)
 
 

@@ -1,0 +1,157 @@
+"""Users, their keys and policies, and the keyring, from the operator's command to what S3 believes."""
+
+import base64
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from botocore.client import Config
+from botocore.exceptions import ClientError
+
+from tests.integration.server import Server, ServerFailed
+from tests.wire.signer import Credentials
+
+READ = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+KEYS = Credentials("AKUSERUSERUSERUSER00", "secret-of-a-user-0123456789abcdef0123456789")
+
+
+def code_of(server: Server, keys: Credentials) -> str:
+    """The error ListBuckets is answered with, "" for none."""
+    return server.raw(keys).call("GET", "/").code
+
+
+def key_words(keys: Credentials) -> list[str]:
+    return ["--access-key", keys.access_key, "--secret-key", keys.secret_key]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A server with an account whose user may do everything on S3."""
+    directory = tmp_path_factory.mktemp("identities")
+    document = directory / "policy.json"
+    document.write_text(json.dumps(READ))
+    with Server(directory / "data", dev=True, workers=2) as server:
+        server.admin("account", "create", "team", "--email", "Team@example.com")
+        server.admin("user", "create", "team", "mia", "--path", "/dev/", "--tag", "role=tester")
+        server.admin("user", "put-policy", "team", "mia", "all", str(document))
+        server.admin("key", "create", "team", "--user", "mia", *key_words(KEYS))
+        time.sleep(1.1)
+        yield server
+
+
+def test_a_user_s_key_is_believed_within_a_second_and_its_buckets_are_the_account_s(served):
+    client = served.client(KEYS)
+    client.create_bucket(Bucket="of-the-team")
+    listed = json.loads(served.admin("account", "list", "--json"))["accounts"]
+    team = next(one for one in listed if one["name"] == "team")
+    assert client.list_buckets()["Owner"]["ID"] == team["canonical_id"]
+    shown = json.loads(served.admin("user", "show", "team", "mia", "--json"))
+    assert shown["arn"] == f"arn:aws:iam::{team['account_id']}:user/dev/mia"
+    assert (shown["inline"], shown["tags"]) == ({"all": READ}, {"role": "tester"})
+    assert shown["unique_id"].startswith("AIDA")
+
+
+def test_an_inactive_key_is_refused_as_an_unknown_one_until_it_is_active_again(served):
+    keys = Credentials("AKSECONDSECONDSECOND", "secret-of-a-second-key-0123456789abcdef")
+    served.admin("key", "create", "team", "--user", "mia", *key_words(keys))
+    time.sleep(1.1)
+    assert code_of(served, keys) == ""
+    for verb, code in (("deactivate", "InvalidAccessKeyId"), ("activate", ""), ("delete", "InvalidAccessKeyId")):
+        served.admin("key", verb, "team", keys.access_key, "--user", "mia")
+        time.sleep(1.1)
+        assert {code_of(served, keys) for _ in range(6)} == {code}
+
+
+def test_what_no_policy_allows_a_user_may_not(served):
+    keys = Credentials("AKNOBODYNOBODYNOBODY", "secret-of-nobody-0123456789abcdef01234567")
+    served.admin("user", "create", "team", "new")
+    served.admin("key", "create", "team", "--user", "new", *key_words(keys))
+    time.sleep(1.1)
+    assert code_of(served, keys) == "AccessDenied"
+    served.admin("group", "create", "team", "readers")
+    served.admin("group", "attach", "team", "readers", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
+    served.admin("group", "add", "team", "readers", "new")
+    time.sleep(1.1)
+    assert code_of(served, keys) == ""
+    with pytest.raises(ClientError, match="AccessDenied"):
+        served.client(keys).create_bucket(Bucket="not-by-a-reader")
+    assert json.loads(served.admin("group", "show", "team", "readers", "--json"))["members"] == ["new"]
+
+
+def test_a_user_of_the_operator_s_account_does_not_administer(served):
+    keys = Credentials("AKOPERATOROPERATOR00", "secret-of-an-operator-0123456789abcdef")
+    served.admin("user", "create", "root", "operator")
+    served.admin("user", "attach", "root", "operator", "arn:aws:iam::aws:policy/AdministratorAccess")
+    served.admin("key", "create", "root", "--user", "operator", *key_words(keys))
+    whom = ["--endpoint", f"http://127.0.0.1:{served.admin_port}"]
+    served_as = Server(served.data_dir, environment={}, credentials=keys)
+    done = served_as.launch_raw(["admin", "account", "list", *whom])
+    assert done.returncode == 1
+    assert "InvalidAccessKeyId" in done.stderr or "AccessDenied" in done.stderr
+
+
+def test_a_managed_policy_has_versions_and_stays_while_it_is_attached(served, tmp_path):
+    document = tmp_path / "policy.json"
+    document.write_text(json.dumps(READ))
+    served.admin("policy", "create", "team", "all", str(document))
+    policy = json.loads(served.admin("policy", "update", "team", "all", str(document), "--json"))
+    assert (policy["default"], len(policy["versions"])) == ("v2", 2)
+    served.admin("user", "attach", "team", "mia", policy["arn"])
+    served.admin("policy", "delete-version", "team", "all", "v1")
+    with pytest.raises(ServerFailed, match="DeleteConflict"):
+        served.admin("policy", "delete", "team", "all")
+    served.admin("user", "detach", "team", "mia", policy["arn"])
+    served.admin("policy", "delete", "team", "all")
+    document.write_text("{")
+    with pytest.raises(ServerFailed, match="cannot be used"):
+        served.admin("policy", "create", "team", "bad", str(document))
+
+
+def test_the_keyring_has_its_own_keys_and_those_that_were_chosen(served):
+    def keys() -> dict[str, dict[str, object]]:
+        return {one["key_id"]: one for one in json.loads(served.admin("kms", "list", "--json"))["keys"]}
+
+    assert "aws/s3" in keys()
+    assert [one["key_id"] for one in keys().values() if one["aliases"] == ["alias/aws/s3"]]
+    served.admin("kms", "create", "--key-id", "testkey-1", "--alias", "alias/tests")
+    served.admin("kms", "rotate", "alias/tests")
+    served.admin("kms", "disable", "testkey-1")
+    assert (keys()["testkey-1"]["versions"], keys()["testkey-1"]["state"]) == (2, "Disabled")
+    served.admin("kms", "enable", str(keys()["testkey-1"]["arn"]))
+    assert keys()["testkey-1"]["state"] == "Enabled"
+    with pytest.raises(ServerFailed, match="stays enabled"):
+        served.admin("kms", "disable", "aws/s3")
+
+
+def test_version_two_in_the_header_is_spoken(served):
+    client = served.client(KEYS, config=Config(signature_version="s3"))
+    client.create_bucket(Bucket="by-version-two")
+    client.put_object(Bucket="by-version-two", Key="a key/+%", Body=b"body", ContentType="text/plain")
+    assert client.get_object(Bucket="by-version-two", Key="a key/+%")["Body"].read() == b"body"
+    assert [one["Key"] for one in client.list_objects_v2(Bucket="by-version-two", Prefix="a ")["Contents"]] == [
+        "a key/+%"
+    ]
+    client.delete_object(Bucket="by-version-two", Key="a key/+%")
+    wrong = served.client(Credentials(KEYS.access_key, "x" * 40), config=Config(signature_version="s3"))
+    with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+        wrong.list_buckets()
+
+
+def test_secrets_are_in_no_listing_in_no_log_and_in_no_file(served):
+    told = "".join(
+        served.admin(*words, "--json")
+        for words in (["account", "list"], ["user", "list", "team"], ["user", "show", "team", "mia"], ["kms", "list"])
+    ) + served.admin("key", "list", "team", "--user", "mia", "--json")
+    files = [path.read_bytes() for path in (served.data_dir / "cluster").iterdir() if path.is_file()]
+    for form in (KEYS.secret_key, base64.b64encode(KEYS.secret_key.encode()).decode()):
+        assert form not in told
+        assert form not in served.log_path.read_text()
+        assert all(form.encode() not in content for content in files)
+
+
+def test_commands_given_at_one_time_all_take_effect(served):
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: served.admin("user", "create", "team", f"one-{number}"), range(8)))
+    listed = json.loads(served.admin("user", "list", "team", "--json"))["users"]
+    assert {f"one-{number}" for number in range(8)} <= {one["name"] for one in listed}
