@@ -32,6 +32,7 @@ from app.services.drafts import Drafts
 from app.services.guard import Guard
 from app.services.keyring import Keyring
 from app.services.listing import Listing
+from app.services.locks import Locks
 from app.services.multipart import Multipart
 from app.services.object_acls import ObjectAcls
 from app.services.objects import Objects
@@ -108,6 +109,7 @@ def _surface(running: Running, store: MetadataStore, directory: Directory, seali
         configs=Configs(store, guard),
         acting=backgrounds.acting(settings, store, guard),
         tagging=Tagging(store, guard),
+        locks=Locks(store, guard),
         crossing=crossing,
         directory=directory,
         bucket_access=BucketAccess(amending, ownership),

@@ -16,7 +16,7 @@ from app.core.s3.configs.grammar import Choice, Field, Grammar, Node, Record
 from app.core.s3.configs.leaves import word
 from app.core.s3.times import iso_time
 from app.core.s3.xml import Writer
-from app.core.types import NO_LOCK, Attributes, Bucket, Lock, Version
+from app.core.types import NO_LOCK, Bucket, Lock, Version
 
 CONFIG: Final = "object-lock"
 GOVERNANCE: Final = "GOVERNANCE"
@@ -164,11 +164,6 @@ def hold_document(lock: Lock) -> bytes:
     writer = Writer("LegalHold")
     writer.text("Status", "ON" if lock.legal_hold else "OFF")
     return writer.document()
-
-
-def with_retention(attributes: Attributes, new: Lock) -> Lock:
-    """The lock with another retention, its hold kept."""
-    return new._replace(legal_hold=attributes.lock.legal_hold)
 
 
 # --- the bucket's configuration

@@ -14,6 +14,7 @@ from app.faces.http.s3.buckets import BucketHandlers
 from app.faces.http.s3.cors import Crossing
 from app.faces.http.s3.deletes import DeleteHandlers
 from app.faces.http.s3.listings import ListingHandlers
+from app.faces.http.s3.locks import LockHandlers
 from app.faces.http.s3.multipart import MultipartHandlers
 from app.faces.http.s3.objects import ObjectHandlers
 from app.faces.http.s3.policies import PolicyHandlers
@@ -31,6 +32,7 @@ from app.services.deleting import Deleting
 from app.services.directory import Directory
 from app.services.guard import Guard
 from app.services.listing import Listing
+from app.services.locks import Locks
 from app.services.multipart import Multipart
 from app.services.object_acls import ObjectAcls
 from app.services.objects import Objects
@@ -53,6 +55,7 @@ class UseCases:
     listing: Listing
     configs: Configs
     tagging: Tagging
+    locks: Locks
     crossing: Crossing
     directory: Directory
     bucket_access: BucketAccess
@@ -71,7 +74,8 @@ def handlers(use_cases: UseCases) -> dict[str, Handler]:
     multipart = MultipartHandlers(use_cases.multipart, use_cases.guard)
     listings = ListingHandlers(use_cases.listing)
     tagging = TaggingHandlers(use_cases.tagging)
-    return configs.handlers(use_cases.configs) | acting.handlers(use_cases.acting) | _permissions(use_cases) | {
+    others = configs.handlers(use_cases.configs) | acting.handlers(use_cases.acting)
+    return others | _permissions(use_cases) | _locks(use_cases.locks) | {
         "AbortMultipartUpload": multipart.abort_multipart_upload,
         "CompleteMultipartUpload": multipart.complete_multipart_upload,
         "CopyObject": objects.copy_object,
@@ -126,4 +130,17 @@ def _permissions(use_cases: UseCases) -> dict[str, Handler]:
         "PutBucketOwnershipControls": public.put_bucket_ownership_controls,
         "PutObjectAcl": acls.put_object_acl,
         "PutPublicAccessBlock": public.put_public_access_block,
+    }
+
+
+def _locks(locks: Locks) -> dict[str, Handler]:
+    """Object lock."""
+    lock = LockHandlers(locks)
+    return {
+        "GetObjectLegalHold": lock.get_object_legal_hold,
+        "GetObjectLockConfiguration": lock.get_object_lock_configuration,
+        "GetObjectRetention": lock.get_object_retention,
+        "PutObjectLegalHold": lock.put_object_legal_hold,
+        "PutObjectLockConfiguration": lock.put_object_lock_configuration,
+        "PutObjectRetention": lock.put_object_retention,
     }
