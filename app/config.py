@@ -236,6 +236,9 @@ class Settings:
     buffer_budget_bytes: int = _setting(
         _whole(32 * limits.MIB, limits.TIB), limits.BUFFER_BUDGET_BYTES, "bytes", "body buffers of one worker"
     )
+    sse_c_over_http: bool = _setting(
+        _flag, False, "true|false", "take customers' encryption keys without TLS; --dev does, being loopback only"
+    )
     metrics_token: str = _setting(_secret, "", "text", "bearer token that opens /metrics to a scraper", secret=True)
     gc_interval_s: int = _setting(_whole(1, 86_400), 10, "seconds", "pause between collections of freed chunks")
     gc_grace_s: int = _setting(

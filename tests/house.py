@@ -2,12 +2,15 @@
 
 import itertools
 import random
+from os import urandom
 from pathlib import Path
 
 from app.adapters.chunks.memory import MemoryStore
+from app.adapters.cluster.sealing import Sealer
 from app.adapters.sql.store import SqliteStore
 from app.core import limits
 from app.core.cluster import Account, ClusterState, Command, Outcome
+from app.core.cluster.keys import DEFAULT_KMS_ALIAS, SSE_S3_KEY, KmsKey
 from app.core.cluster.state import assembled
 from app.core.errors import Unavailable
 from app.core.ids import make_id
@@ -26,12 +29,14 @@ from app.services.directory import Directory
 from app.services.drafts import Drafts
 from app.services.gc import Gc, GcSettings
 from app.services.guard import Guard
+from app.services.keyring import Keyring
 from app.services.listing import Listing
 from app.services.multipart import Multipart
 from app.services.objects import Incoming, Objects, Selection, Target
 from app.services.ownership import Ownership
 from app.services.reading import Reading
 from app.services.renaming import Renaming
+from app.services.sealing import Sealing
 from migrations.run import migrate
 
 MIB = limits.MIB
@@ -75,7 +80,16 @@ class Accounts:
 
     def __init__(self) -> None:
         made = [Account(who.account_id, who.canonical_id, who.display_name, "", 0) for who in (OWNER, OTHER)]
-        self._state = assembled(1, made, (), {})
+        self.sealer = Sealer(bytes(32), urandom)
+        self._accounts = made
+        self.set_keys(self.key(SSE_S3_KEY), self.key("named"), self.key("default", DEFAULT_KMS_ALIAS))
+
+    def set_keys(self, *keys: KmsKey) -> None:
+        self._state = assembled(1, self._accounts, keys, {})
+
+    def key(self, key_id: str, *aliases: str, versions: int = 1) -> KmsKey:
+        sealed = [self.sealer.seal_material(key_id, n, bytes([n + 1]) * 32) for n in range(versions)]
+        return KmsKey(key_id, f"arn:aws:kms:us-east-1:111111111111:key/{key_id}", 0, tuple(sealed), aliases)
 
     def state(self) -> ClusterState:
         return self._state
@@ -89,26 +103,28 @@ class Accounts:
 class House:
     """Every service over two stores, and a clock set by hand."""
 
-    def __init__(self, directory: Path, chunks: MemoryStore | None = None) -> None:
-        migrate(directory / "zapfs.db")
+    def __init__(self, root: Path, chunks: MemoryStore | None = None) -> None:
+        migrate(root / "zapfs.db")
         self.now_ms = 1_800_000_000_000
         numbers = itertools.count(1)
         self.sources = Sources(lambda: self.now_ms, lambda: make_id(self.now_ms, next(numbers).to_bytes(10, "big")))
-        self.store = SqliteStore(directory / "zapfs.db")
+        self.store = SqliteStore(root / "zapfs.db")
         self.chunks = chunks or MemoryStore()
         self.offload = Offload(4)
         self.board = Board()
-        directory = Directory(Accounts())
+        self.accounts = Accounts()
+        self.sealing = Sealing(Keyring(self.accounts.state, self.accounts.sealer.open_material), urandom)
+        directory = Directory(self.accounts)
         ownership = Ownership(directory)
         self.guard = Guard(self.store, directory)
-        self.drafts = Drafts(self.guard, ownership, ("STANDARD", "STANDARD_IA"))
+        self.drafts = Drafts(self.guard, ownership, self.sealing, ("STANDARD", "STANDARD_IA"))
         self.buckets = Buckets(self.store, self.guard, ownership, self.sources)
         self.pool = BufferPool(64 * MIB)
         self.blobs = Blobs(self.store, self.chunks, self.pool, self.offload, self.sources)
         self.reading = Reading(self.store, self.chunks, self.sources)
         self.objects = Objects(self.store, self.blobs, self.reading, self.guard, self.drafts, limits.INLINE_BYTES_MAX)
         self.appends = Appends(self.store, self.blobs, self.objects, self.guard, self.drafts)
-        self.renaming = Renaming(self.objects, self.blobs, self.reading, self.guard)
+        self.renaming = Renaming(self.objects, self.blobs, self.reading, self.guard, self.sealing)
         self.deleting = Deleting(self.store, self.guard, self.sources)
         self.copying = Copying(self.objects, self.blobs, self.reading, self.guard, self.drafts)
         self.multipart = Multipart(self.store, self.blobs, self.guard, self.drafts, self.copying, self.sources)

@@ -24,6 +24,7 @@ from app.services.removal import removal_check
 
 Grow = Callable[[Version | None], Version]
 
+_ENCRYPTED = "Encrypted objects cannot be appended to."
 _NO_VERSIONING = "Objects can only be appended to in a bucket that never had versioning."
 
 
@@ -55,6 +56,8 @@ class Appends:
         growth = _Growth(call, offset, check)
         self._objects.ask_early(admission, target.key, growth.allow)
         draft = self._drafts.draft(call, bucket, target.key, wanted)
+        if draft.sealed is not None:
+            raise S3Error("InvalidRequest", _ENCRYPTED)
         needed = integrity_rules.needed(incoming.integrity) | {"MD5"}
         with self._blobs.take_in(call, incoming.body, needed) as intake:
             checksum = integrity_rules.verify(incoming.integrity, intake.digests, incoming.trailers())
@@ -103,7 +106,7 @@ class _Growth(NamedTuple):
             return
         removal_check(self.call)(current)
         if current.attributes.encryption is not None:
-            raise S3Error("InvalidRequest", "Encrypted objects cannot be appended to.")
+            raise S3Error("InvalidRequest", _ENCRYPTED)
         if current.part_count >= limits.PART_NUMBER_MAX:
             raise S3Error("TooManyParts")
 

@@ -21,6 +21,7 @@ from app.services.drafts import Drafts
 from app.services.guard import Guard
 from app.services.objects import ObjectRead, Objects, Selection, Stored, Target
 from app.services.reading import Pieces, Reading
+from app.services.sealing import Sealed, etag
 
 COPY_ATTEMPTS_MAX = 4  # starting over when the source is replaced and released while it is copied
 REDIRECT = "x-amz-website-redirect-location"
@@ -79,6 +80,21 @@ class Copied(NamedTuple):
     source_shown: str
 
 
+class Copy(NamedTuple):
+    """A copy to be: the version but for its content, how it is sealed, the checksum asked for and the precondition."""
+
+    version: Version
+    sealed: Sealed | None = None
+    algorithm: str = ""
+    check: Check | None = None
+
+    def needs_bytes(self, source: Version) -> bool:
+        """Whether the source's bytes must be read: to be sealed, opened, or hashed. Else its chunks are referred to."""
+        if self.sealed is not None or source.attributes.encryption is not None:
+            return True
+        return bool(self.algorithm) and not _has_checksum(source, self.algorithm)
+
+
 class Copying:
     """CopyObject, and the reading half of UploadPartCopy."""
 
@@ -103,12 +119,12 @@ class Copying:
         for _ in range(COPY_ATTEMPTS_MAX):
             read = self.source(call, request.source, request.selection)
             _refuse_no_change(request, read.version)
-            version = self._copy_of(call, bucket, request, read.version)
+            copy = self._copy_of(call, bucket, request, read.version)
             try:
-                if request.algorithm and not _has_checksum(read.version, request.algorithm):
-                    stored = self._read_through(call, bucket, read.version, version, request)
+                if copy.needs_bytes(read.version):
+                    stored = self.read_through(call, bucket, read.version, copy)
                 else:
-                    stored = self.refer(call, bucket, read.version, version, request.check)
+                    stored = self.refer(call, bucket, read.version, copy.version, request.check)
             except (Conflict, Missing):
                 continue  # the source was replaced and released meanwhile
             return Copied(stored.version, stored.shown, read.shown)
@@ -117,7 +133,7 @@ class Copying:
     def source(self, call: Call, source: Target, selection: Selection) -> ObjectRead:
         """What is to be copied from, for a caller who may read it."""
         try:
-            read = self._objects.head(call, source, selection)
+            read = self._objects.head(call, source, selection, copy_source=True)
         except S3Error as error:
             if error.code != "MethodNotAllowed":
                 raise
@@ -128,15 +144,15 @@ class Copying:
             raise S3Error("InvalidRequest", f"{text}{limits.PUT_BYTES_MAX}")
         return read
 
-    def _copy_of(self, call: Call, bucket: Bucket, request: CopyRequest, source: Version) -> Version:
-        """The version to be, but for its content."""
+    def _copy_of(self, call: Call, bucket: Bucket, request: CopyRequest, source: Version) -> "Copy":
+        """The copy to be. How the source is encrypted says nothing of it."""
         tags = request.wanted.attributes.tags
         if not request.replaces_tags and source.attributes.tags:
             tags = source.attributes.tags
             self._require_tags(call, request.source, source)
         attributes = replace(_attributes(request, source.attributes), tags=tags)
         draft = self._drafts.draft(call, bucket, request.target.key, request.wanted._replace(attributes=attributes))
-        return source._replace(
+        version = source._replace(
             bucket_id=bucket.bucket_id,
             key=request.target.key,
             version_id=self._blobs.sources.new_id(),
@@ -145,6 +161,7 @@ class Copying:
             owner=draft.owner,
             attributes=draft.attributes,
         )
+        return Copy(version, draft.sealed, request.algorithm, request.check)
 
     def _require_tags(self, call: Call, source: Target, version: Version) -> None:
         """Copying tags is reading them. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
@@ -156,22 +173,27 @@ class Copying:
         with self._blobs.adopt(call, source.size, list(self._reading.contents(source))) as intake:
             return self._objects.commit(call, bucket, intake, version._replace(ref_id=intake.ref_id), check)
 
-    def _read_through(
-        self, call: Call, bucket: Bucket, source: Version, version: Version, request: CopyRequest
-    ) -> Stored:
+    def read_through(self, call: Call, bucket: Bucket, source: Version, copy: "Copy") -> Stored:
+        """Take the source's bytes in anew, opened and sealed again where either is encrypted. Raises as refer."""
         read = ObjectRead(source, 0, source.size, partial=False)
-        algorithms = {"MD5", request.algorithm}
-        with closing(self.body(read)) as body, self._blobs.take_in(call, body, algorithms) as intake:
-            version = version._replace(
-                ref_id=intake.ref_id,
-                etag=intake.digests["MD5"].hex(),
-                checksum=Checksum.of(request.algorithm, intake.digests[request.algorithm]),
-            )
-            return self._objects.commit(call, bucket, intake, version, request.check)
+        algorithms = {"MD5", *([copy.algorithm] if copy.algorithm else [])}
+        data_key = None if copy.sealed is None else copy.sealed.data_key
+        with (
+            closing(self.body(call, read)) as body,
+            self._blobs.take_in(call, body, algorithms, data_key=data_key) as intake,
+        ):
+            version = copy.version._replace(ref_id=intake.ref_id, etag=etag(copy.sealed, intake.digests["MD5"]))
+            if copy.algorithm:
+                version = version._replace(checksum=Checksum.of(copy.algorithm, intake.digests[copy.algorithm]))
+            return self._objects.commit(call, bucket, intake, version, copy.check)
 
-    def body(self, read: ObjectRead) -> SpanBody:
+    def body(self, call: Call, read: ObjectRead) -> SpanBody:
         """The selected bytes as a body, to be taken in anew (a part made from a span of an object) and closed then."""
-        return SpanBody(self._reading.pieces(read.version, None, read.start, read.length, spans=False), read.length)
+        version, start, length = read.version, read.start, read.length
+        data_key = self._drafts.sealing.open(call, version, copy_source=True)
+        if data_key is None:
+            return SpanBody(self._reading.pieces(version, None, start, length, spans=False), length)
+        return SpanBody(self._reading.sealed_pieces(version, None, start, length, data_key), length)
 
 
 def _has_checksum(version: Version, algorithm: str) -> bool:
@@ -200,6 +222,8 @@ def _refuse_no_change(request: CopyRequest, source: Version) -> None:
         return
     asked = request.wanted.attributes
     if REDIRECT in asked.headers or asked.storage_class != source.attributes.storage_class:
+        return
+    if request.wanted.encryption is not None:
         return
     raise S3Error(
         "InvalidRequest",

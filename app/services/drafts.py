@@ -12,23 +12,39 @@ from app.core.errors import S3Error
 from app.core.s3 import lock as lock_rules
 from app.core.s3.headers import STANDARD
 from app.core.s3.wanted import Wanted
+from app.core.sealing.frames import DataKey
 from app.core.types import NO_LOCK, Attributes, Bucket, Lock
 from app.services.call import Call
 from app.services.guard import Guard
 from app.services.ownership import Ownership
+from app.services.sealing import Sealed, Sealing, etag
 
 
 class Draft(NamedTuple):
-    """`owner`: canonical id of the object's owner to be. `attributes`: complete, as they are stored."""
+    """`owner`: canonical id of the object's owner to be. `attributes`: complete, as they are stored. `sealed`: how the
+    bytes are encrypted, which the attributes say too; None: in the clear."""
 
     owner: str
     attributes: Attributes
+    sealed: Sealed | None = None
+
+    @property
+    def data_key(self) -> DataKey | None:
+        """What Blobs.take_in seals with."""
+        return None if self.sealed is None else self.sealed.data_key
+
+    def etag(self, md5: bytes) -> str:
+        """The ETag of bytes with this MD5."""
+        return etag(self.sealed, md5)
 
 
 class Drafts:
     """One per worker process. `storage_classes`: those a client may name."""
 
-    def __init__(self, guard: Guard, ownership: Ownership, storage_classes: Collection[str] = (STANDARD,)) -> None:
+    def __init__(
+        self, guard: Guard, ownership: Ownership, sealing: Sealing, storage_classes: Collection[str] = (STANDARD,)
+    ) -> None:
+        self.sealing = sealing
         self._guard = guard
         self._ownership = ownership
         self._storage_classes = frozenset(storage_classes)
@@ -48,7 +64,10 @@ class Drafts:
         owner, acl = self._ownership.of_object(call, bucket, wanted.acl)
         if acl != attributes.acl:
             attributes = replace(attributes, acl=acl)
-        return Draft(owner, attributes)
+        sealed = self.sealing.begin(call, bucket, key, wanted.encryption)
+        if sealed is not None:
+            attributes = replace(attributes, encryption=sealed.encryption)
+        return Draft(owner, attributes, sealed)
 
     def _require_lock(self, call: Call, bucket: Bucket, key: bytes, asked: Lock) -> None:
         """What the bucket's default retention gives needs no permission; what is asked for does."""

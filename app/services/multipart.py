@@ -7,6 +7,7 @@ SQL. The rules on parts (order, sizes, ETags, checksums) are core/s3/multipart's
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.core import integrity as integrity_rules
 from app.core import limits
@@ -14,7 +15,7 @@ from app.core.errors import Conflict, Missing, S3Error
 from app.core.s3.multipart import Assembly, RequestedPart, assemble, part_checksum_algorithm
 from app.core.s3.version_ids import shown_text
 from app.core.s3.wanted import Wanted
-from app.core.types import Bucket, Checksum, Content, Part, RefId, Upload, Version
+from app.core.types import Bucket, Checksum, Content, Encryption, Part, RefId, Upload, Version
 from app.ports.metadata import Check, Completion, MetadataStore, PartCommit
 from app.services.blobs import Blobs
 from app.services.call import Call, Sources
@@ -23,6 +24,7 @@ from app.services.drafts import Drafts
 from app.services.guard import Guard
 from app.services.objects import Incoming, ObjectRead, Selection, Stored, Target
 from app.services.removal import replacing_check
+from app.services.sealing import etag
 
 COMPLETE_ATTEMPTS_MAX = 4  # reading the parts again when one was replaced while completing
 
@@ -33,6 +35,13 @@ class UploadTarget:
 
     object: Target
     upload_id: str
+
+
+class StoredPart(NamedTuple):
+    """A part, and how it is encrypted: as its upload is."""
+
+    part: Part
+    encryption: Encryption | None
 
 
 class Multipart:
@@ -86,7 +95,7 @@ class Multipart:
             raise _no_such_upload(target)
         return upload
 
-    def upload_part(self, call: Call, target: UploadTarget, number: int, incoming: Incoming) -> Part:
+    def upload_part(self, call: Call, target: UploadTarget, number: int, incoming: Incoming) -> StoredPart:
         """Store part `number` (1..10,000), replacing an earlier one; durable on return.
 
         Raises EntityTooLarge, NoSuchUpload and what the body and the integrity rules raise.
@@ -96,7 +105,9 @@ class Multipart:
         upload = self.find(call, target)
         algorithm = part_checksum_algorithm(upload, incoming.integrity.algorithm)
         wanted = {"MD5", *integrity_rules.needed(incoming.integrity), *([algorithm] if algorithm else [])}
-        with self._blobs.take_in(call, incoming.body, wanted) as intake:
+        sealed = self._drafts.sealing.of_part(call, upload)
+        data_key = None if sealed is None else sealed.data_key
+        with self._blobs.take_in(call, incoming.body, wanted, data_key=data_key) as intake:
             checksum = integrity_rules.verify(incoming.integrity, intake.digests, incoming.trailers())
             if checksum is None and algorithm:
                 checksum = Checksum.of(algorithm, intake.digests[algorithm])
@@ -105,7 +116,7 @@ class Multipart:
                 number,
                 intake.ref_id,
                 intake.size,
-                intake.digests["MD5"].hex(),
+                etag(sealed, intake.digests["MD5"]),
                 call.now_ms,
                 checksum,
             )
@@ -117,16 +128,16 @@ class Multipart:
                 intake.commit(publish)
             except Missing:
                 raise _no_such_upload(target) from None
-        return part
+        return StoredPart(part, upload.attributes.encryption)
 
     def copy_part(
         self, call: Call, target: UploadTarget, number: int, source: Target, selection: Selection
-    ) -> tuple[Part, ObjectRead]:
+    ) -> tuple[StoredPart, ObjectRead]:
         """Store a span of an object as part `number`; also returns what was read. Raises as upload_part."""
         self.find(call, target)
         read = self._copying.source(call, source, selection)
         try:
-            with closing(self._copying.body(read)) as body:
+            with closing(self._copying.body(call, read)) as body:
                 part = self.upload_part(call, target, number, Incoming(body, integrity_rules.NOTHING))
         except Missing:
             raise S3Error("SlowDown", reason="the source was replaced while it was copied") from None
@@ -152,6 +163,7 @@ class Multipart:
             if error.code != "NoSuchUpload":
                 raise
             return self._completed_before(bucket, target, requested)
+        self._drafts.sealing.check_completion(call, upload)
         for _ in range(COMPLETE_ATTEMPTS_MAX):
             assembly = assemble(upload, requested, self._stored_parts(upload.upload_id), declared)
             try:

@@ -15,6 +15,7 @@ from app.core.integrity import Integrity
 from app.core.s3.times import http_date
 from app.core.s3.version_ids import place_text, shown_text, version_text
 from app.core.s3.wanted import Wanted
+from app.core.sealing.frames import DataKey
 from app.core.types import NO_LOCK, Bucket, Content, ContentPage, Lock, Part, Version, Versioning, VersionPlace
 from app.ports.metadata import Check, Commit, MetadataStore
 from app.services.blobs import Blobs, Intake
@@ -108,7 +109,7 @@ class Objects:
             self.ask_early(admission, target.key, check)
         draft = self._drafts.draft(call, bucket, target.key, wanted)
         needed = integrity_rules.needed(incoming.integrity) | {"MD5"}
-        with self._blobs.take_in(call, incoming.body, needed, self._inline_bytes) as intake:
+        with self._blobs.take_in(call, incoming.body, needed, self._inline_bytes, draft.data_key) as intake:
             checksum = integrity_rules.verify(incoming.integrity, intake.digests, incoming.trailers())
             version = Version(
                 bucket_id=bucket.bucket_id,
@@ -117,7 +118,7 @@ class Objects:
                 seq=0,
                 ref_id=intake.ref_id,
                 size=intake.size,
-                etag=intake.digests["MD5"].hex(),
+                etag=draft.etag(intake.digests["MD5"]),
                 modified_ms=call.now_ms,
                 owner=draft.owner,
                 attributes=draft.attributes,
@@ -163,10 +164,13 @@ class Objects:
 
     # --- reading
 
-    def head(self, call: Call, target: Target, selection: Selection) -> ObjectRead:
+    def head(self, call: Call, target: Target, selection: Selection, copy_source: bool = False) -> ObjectRead:
         """The version and which of its bytes GET would answer. Raises NoSuchKey, NoSuchVersion, MethodNotAllowed (the
-        version named is a delete marker) and what the selection raises."""
+        version named is a delete marker), InvalidRequest (the key of SSE-C) and what the selection raises.
+
+        `copy_source`: the object is what a copy is made of, and its key comes in headers of their own."""
         bucket, version = self.find(call, target, "s3:GetObject" if target.version is None else "s3:GetObjectVersion")
+        self._drafts.sealing.check(call, version, copy_source)
         return self._told(call, bucket, target, self._select(version, selection))
 
     def get(self, call: Call, target: Target, selection: Selection) -> ObjectRead:
@@ -175,13 +179,19 @@ class Objects:
         admission = self._guard.admit(call, target.bucket, action, target.key, target.expected_owner)
         for _ in range(READ_ATTEMPTS_MAX):
             version, page = self._found_with_content(admission, target)
+            data_key = self._drafts.sealing.open(call, version)
             read = self._select(version, selection)
             try:
-                pieces = self._reading.pieces(version, page, read.start, read.length)
+                pieces = self._pieces(read, page, data_key)
             except Missing:
                 continue  # replaced and released between the row and its content
             return self._told(call, admission.bucket, target, read._replace(pieces=pieces))
         raise S3Error("SlowDown", reason="the object is replaced faster than it can be read")
+
+    def _pieces(self, read: ObjectRead, page: ContentPage | None, data_key: DataKey | None) -> Pieces:
+        if data_key is None:
+            return self._reading.pieces(read.version, page, read.start, read.length)
+        return self._reading.sealed_pieces(read.version, page, read.start, read.length, data_key)
 
     def find(self, call: Call, target: Target, action: str) -> tuple[Bucket, Version]:
         """The version addressed, for a caller who may do `action` with it. Raises NoSuchKey, NoSuchVersion,

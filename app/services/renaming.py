@@ -1,11 +1,15 @@
 """The use case RenameObject: an object takes another key of its bucket, in one transaction and without moving a byte.
 
+Only of an encrypted object the bytes are read and sealed again, because a data key is bound to the object's key.
+
 Knows that a rename is a commit of the source's chunks under the new key which deletes the source as DeleteObject would:
 in a bucket with versioning the new key gets a version and the old one a delete marker. Must not know wires.
 
 A client that lost the answer asks again with the same token: the destination remembers the token it was made with.
 """
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Final, NamedTuple
@@ -14,12 +18,14 @@ from app.core.errors import Conflict, Missing, S3Error
 from app.core.s3.headers import RENAMED_BY
 from app.core.types import Bucket, Version
 from app.ports.metadata import Check
-from app.services.blobs import Blobs
+from app.services.blobs import Blobs, Intake
 from app.services.call import Call
+from app.services.copying import SpanBody
 from app.services.guard import Admission, Guard
 from app.services.objects import Objects, Selection, Stored, Target
 from app.services.reading import Reading
 from app.services.removal import removal_check
+from app.services.sealing import Sealed, Sealing
 
 RENAME_ATTEMPTS_MAX: Final = 4  # starting over when the source is replaced while it is renamed
 
@@ -38,7 +44,8 @@ class RenameRequest(NamedTuple):
 class Renaming:
     """Errors: S3Error; StoreError from the store passes through."""
 
-    def __init__(self, objects: Objects, blobs: Blobs, reading: Reading, guard: Guard) -> None:
+    def __init__(self, objects: Objects, blobs: Blobs, reading: Reading, guard: Guard, sealing: Sealing) -> None:
+        self._sealing = sealing
         self._objects = objects
         self._blobs = blobs
         self._reading = reading
@@ -77,17 +84,34 @@ class Renaming:
     def _move(self, call: Call, admission: Admission, source: Version, request: RenameRequest) -> Stored:
         if admission.judge is not None or request.check is not None:
             self._objects.ask_early(admission, request.target.key, request.check)
-        with self._blobs.adopt(call, source.size, list(self._reading.contents(source))) as intake:
+        sealed = self._sealing.renewed(source, request.target.key)
+        with self._content(call, source, sealed) as intake:
+            attributes = replace(source.attributes, headers=_headers(source, request))
+            if sealed is not None:
+                attributes = replace(attributes, encryption=sealed.encryption)
             version = source._replace(
                 key=request.target.key,
                 version_id=self._blobs.sources.new_id(),
                 ref_id=intake.ref_id,
                 part_count=0,
                 modified_ms=call.now_ms,
-                attributes=replace(source.attributes, headers=_headers(source, request)),
+                attributes=attributes,
             )
             moved_from = (source.key, _unchanged(call, source, request.source_check))
             return self._objects.commit(call, admission.bucket, intake, version, request.check, moved_from)
+
+    @contextmanager
+    def _content(self, call: Call, source: Version, sealed: Sealed | None) -> Iterator[Intake]:
+        """The source's chunks, or its bytes sealed anew: a data key opens for one key alone, and frames for one
+        content."""
+        data_key = self._sealing.open(call, source)
+        if sealed is None or data_key is None:
+            with self._blobs.adopt(call, source.size, list(self._reading.contents(source))) as intake:
+                yield intake
+            return
+        body = SpanBody(self._reading.sealed_pieces(source, None, 0, source.size, data_key), source.size)
+        with closing(body), self._blobs.take_in(call, body, (), data_key=sealed.data_key) as intake:
+            yield intake
 
     def _done_before(self, bucket: Bucket, request: RenameRequest) -> Stored | None:
         """The outcome of an earlier rename with the same token; None when there was none."""

@@ -131,25 +131,17 @@ class Sealing:
         elif customer_key(call.facts.headers, COPY_SOURCE_CUSTOMER if copy_source else CUSTOMER) is not None:
             raise S3Error("InvalidRequest", "The encryption parameters are not applicable to this object.")
 
-    def reopened(self, call: Call, version: Version) -> Sealed | None:
-        """A version's own encryption for further bytes of it (an append). Raises as open."""
-        data_key, encryption = self.open(call, version), version.attributes.encryption
-        return None if data_key is None or encryption is None else Sealed(encryption, data_key)
-
-    def renamed(self, version: Version, key: bytes) -> Encryption | None:
-        """The version's encryption under another key of its bucket: the data key is wrapped again, no byte of content
-        changes. Raises InvalidRequest for SSE-C, whose key a rename cannot bring; KMS.*, Corrupt."""
+    def renewed(self, version: Version, key: bytes) -> Sealed | None:
+        """The same encryption for a version that takes another key of its bucket, under a fresh data key; None when it
+        lies in the clear. Raises InvalidRequest for SSE-C, whose key a rename cannot bring; KMS.*."""
         encryption = version.attributes.encryption
         if encryption is None:
             return None
         if encryption.scheme == SSE_C:
             raise S3Error("InvalidRequest", "Objects encrypted with customer-provided keys cannot be renamed.")
-        data_key = self._data_key(encryption, version.bucket_id, version.key, None)
         servers = encryption.scheme == SSE_S3
         wrapping = self._keyring.of_server() if servers else self._keyring.named(encryption.key_id)
-        binding = Binding(encryption.scheme, version.bucket_id, key, encryption.context)
-        wrapped = wrap(wrapping.material, wrapping.version, binding, self._random(SEAL_ID_BYTES), data_key)
-        return encryption._replace(wrapped=wrapped)
+        return self._seal(wrapping, Binding(encryption.scheme, version.bucket_id, key, encryption.context), encryption)
 
     # --- uploads
 

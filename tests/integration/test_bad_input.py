@@ -171,10 +171,10 @@ CASES = [
     Case("too much metadata", signed_with(sign={"x-amz-meta-big": "m" * 2_100}), 400, "MetadataTooLarge"),
     Case("unknown storage class", signed_with(sign={"x-amz-storage-class": "VELVET"}), 400, "InvalidStorageClass"),
     Case(
-        "encryption nobody can do yet",
-        signed_with(sign={"x-amz-server-side-encryption": "aws:kms"}),
-        501,
-        "NotImplemented",
+        "encryption nobody knows",
+        signed_with(sign={"x-amz-server-side-encryption": "aes:kms"}),
+        400,
+        "InvalidArgument",
     ),
     Case(
         "a signed frame changed",

@@ -87,7 +87,7 @@ def test_a_header_that_changes_meaning_must_be_signed(server: Server, bucket: st
 
 BORNE_BY_A_QUERY = {
     "x-amz-acl=public-read": "NotImplemented",
-    "x-amz-server-side-encryption=AES256": "NotImplemented",
+    "x-amz-server-side-encryption=aes:kms": "InvalidArgument",
     "X-Amz-Expected-Bucket-Owner=999999999999": "AccessDenied",
     "x-amz-checksum-crc32=AAAAAA%3D%3D": "BadDigest",
     "X-Amz-Content-Sha256=" + "0" * 64: "XAmzContentSHA256Mismatch",

@@ -146,7 +146,7 @@ def test_a_read_of_many_parts_ends_whole_though_the_object_is_replaced_and_swept
     target = UploadTarget(KEY, upload.upload_id.hex())
     chosen = []
     for number, data in enumerate(parts, 1):
-        part = house.multipart.upload_part(house.call(), target, number, Incoming(BytesBody(data), NOTHING))
+        part = house.multipart.upload_part(house.call(), target, number, Incoming(BytesBody(data), NOTHING)).part
         chosen.append(RequestedPart(number, part.etag))
     house.multipart.complete(house.call(), target, chosen, None)
     read = house.objects.get(house.call(), KEY, Selection())
@@ -193,7 +193,9 @@ def test_parts_released_under_a_reader_are_missing_and_not_damage(house: House) 
     chosen = []
     for number in (1, 2):
         incoming = Incoming(BytesBody(noise(5 * MIB, number)), NOTHING)
-        chosen.append(RequestedPart(number, house.multipart.upload_part(house.call(), target, number, incoming).etag))
+        chosen.append(
+            RequestedPart(number, house.multipart.upload_part(house.call(), target, number, incoming).part.etag)
+        )
     version = house.multipart.complete(house.call(), target, chosen, None)
     slices = house.reading.contents(version)
     next(slices)

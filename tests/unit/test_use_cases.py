@@ -180,7 +180,7 @@ def upload(house: House, key: bytes, parts: list[bytes]) -> tuple[UploadTarget, 
     target = UploadTarget(Target("bucket", key), made.upload_id.hex())
     requested = []
     for number, data in enumerate(parts, 1):
-        part = house.multipart.upload_part(house.call(), target, number, Incoming(BytesBody(data), NOTHING))
+        part = house.multipart.upload_part(house.call(), target, number, Incoming(BytesBody(data), NOTHING)).part
         requested.append(RequestedPart(number, part.etag))
     return target, requested
 
@@ -216,7 +216,7 @@ def test_a_retried_completion_answers_as_before_and_an_abort_is_refused(house: H
 
 def test_a_replaced_part_an_unused_part_and_an_aborted_upload_free_their_blobs(house: House) -> None:
     target, requested = upload(house, b"big", [noise(5 * MIB, 1), noise(5 * MIB, 2), noise(5 * MIB, 3)])
-    again = house.multipart.upload_part(house.call(), target, 1, Incoming(BytesBody(noise(6 * MIB, 4)), NOTHING))
+    again = house.multipart.upload_part(house.call(), target, 1, Incoming(BytesBody(noise(6 * MIB, 4)), NOTHING)).part
     house.multipart.complete(house.call(), target, [RequestedPart(1, again.etag), requested[1]], None)
     aborted, _ = upload(house, b"other", [noise(5 * MIB, 9)])
     house.multipart.abort(house.call(), aborted)
@@ -233,7 +233,7 @@ def test_a_part_copied_from_a_span_is_that_span(house: House) -> None:
     house.put(b"source", data)
     target, _ = upload(house, b"big", [])
     selection = Selection(span=lambda size: (3, 9 * MIB))
-    part, _ = house.multipart.copy_part(house.call(), target, 1, Target("bucket", b"source"), selection)
+    (part, _), _ = house.multipart.copy_part(house.call(), target, 1, Target("bucket", b"source"), selection)
     house.multipart.complete(house.call(), target, [RequestedPart(1, part.etag)], None)
     assert house.get(b"big") == data[3 : 3 + 9 * MIB]
 

@@ -32,8 +32,6 @@ _SHOWN: Final = {
     _REDIRECT: _REDIRECT,
 }
 _REFUSED: Final = (
-    "x-amz-server-side-encryption",
-    "x-amz-copy-source-server-side-encryption",
     "x-amz-object-annotation",
     "x-amz-bucket-namespace",
 )
@@ -92,12 +90,6 @@ def refuse_unimplemented(headers: Mapping[str, str]) -> None:
             continue
         if name.startswith(_REFUSED):
             raise S3Error("NotImplemented", f"The header {name} is not implemented by this server.")
-
-
-def refuse_read_keys(headers: Mapping[str, str]) -> None:
-    """A read that brings a customer key asks for an encrypted object; there are none. Raises InvalidRequest."""
-    if "x-amz-server-side-encryption-customer-algorithm" in headers:
-        raise S3Error("InvalidRequest", "The encryption parameters are not applicable to this object.")
 
 
 def object_headers(version: Version, parameters: Mapping[str, str]) -> list[tuple[str, str]]:

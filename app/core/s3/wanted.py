@@ -11,8 +11,8 @@ from app.core.acl import requests as acl_requests
 from app.core.acl.requests import AclRequest
 from app.core.s3 import encryption
 from app.core.s3 import headers as header_rules
-from app.core.s3.encryption import EncryptionRequest
 from app.core.s3 import lock as lock_rules
+from app.core.s3.encryption import EncryptionRequest
 from app.core.types import NO_LOCK, Attributes, Lock
 
 
@@ -36,4 +36,5 @@ def wanted(headers: Mapping[str, str], now_ms: int) -> Wanted:
     """
     header_rules.refuse_unimplemented(headers)
     lock = lock_rules.requested(headers, now_ms)
-    return Wanted(header_rules.attributes(headers), acl_requests.requested(headers), lock)
+    acl = acl_requests.requested(headers)
+    return Wanted(header_rules.attributes(headers), acl, lock, encryption.requested(headers))

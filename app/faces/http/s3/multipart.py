@@ -12,6 +12,7 @@ from app.core.errors import S3Error
 from app.core.s3 import headers as header_rules
 from app.core.s3.conditions import write_check
 from app.core.s3.documents import complete_document
+from app.core.s3.encryption import answer_headers
 from app.core.s3.multipart import RequestedPart, parse_part_number, upload_id_text
 from app.core.s3.ranges import copy_span
 from app.core.s3.times import iso_time
@@ -44,28 +45,33 @@ class MultipartHandlers:
         chosen: Headers = []
         if algorithm:
             chosen = [("x-amz-checksum-algorithm", algorithm), ("x-amz-checksum-type", kind)]
+        chosen += answer_headers(upload.attributes.encryption, with_context=True)
         return answers.document(writer, chosen + answers.abortion(self._guard, exchange, upload))
 
     def upload_part(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html"""
         number = parse_part_number(exchange.parameters["partNumber"])
         header_rules.refuse_unimplemented(exchange.headers)
-        part = self._multipart.upload_part(exchange.call, _upload(exchange), number, exchange.incoming(self._guard))
-        return Response(200, [("ETag", f'"{part.etag}"'), *answers.checksum_headers(part.checksum, with_kind=False)])
+        part, encryption = self._multipart.upload_part(
+            exchange.call, _upload(exchange), number, exchange.incoming(self._guard)
+        )
+        told = [("ETag", f'"{part.etag}"'), *answers.checksum_headers(part.checksum, with_kind=False)]
+        return Response(200, told + answer_headers(encryption))
 
     def upload_part_copy(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html"""
         number = parse_part_number(exchange.parameters["partNumber"])
         header_rules.refuse_unimplemented(exchange.headers)
         source = answers.copy_source(exchange)
-        part, read = self._multipart.copy_part(
+        (part, encryption), read = self._multipart.copy_part(
             exchange.call, _upload(exchange), number, source, _part_selection(exchange)
         )
         writer = Writer("CopyPartResult")
         writer.text("LastModified", iso_time(part.modified_ms))
         writer.text("ETag", f'"{part.etag}"')
         answers.write_checksum(writer, part.checksum, with_kind=False)
-        return answers.document(writer, answers.version_header(read.shown, "x-amz-copy-source-version-id"))
+        told = answers.version_header(read.shown, "x-amz-copy-source-version-id")
+        return answers.document(writer, told + answer_headers(encryption))
 
     def complete_multipart_upload(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html"""
@@ -86,6 +92,7 @@ class MultipartHandlers:
         writer.text("ETag", f'"{version.etag}"')
         answers.write_checksum(writer, version.checksum)
         told = answers.expiration(self._guard, exchange, version)
+        told += answer_headers(version.attributes.encryption)
         return answers.document(writer, answers.version_header(shown) + told)
 
     def _check_size(self, exchange: Exchange, requested: Sequence[RequestedPart]) -> None:

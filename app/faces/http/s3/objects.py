@@ -9,6 +9,7 @@ from app.core import integrity, limits
 from app.core.errors import S3Error
 from app.core.s3 import headers as header_rules
 from app.core.s3.conditions import Check, check_read, range_applies, read_conditions, write_check
+from app.core.s3.encryption import answer_headers, refuse_on_read
 from app.core.s3.multipart import parse_part_number
 from app.core.s3.ranges import requested_span
 from app.core.s3.times import http_date, iso_time
@@ -47,6 +48,7 @@ class ObjectHandlers:
         version, shown = self._objects.put(exchange.call, exchange.target(), asked, incoming, check)
         told = [("ETag", f'"{version.etag}"'), *answers.checksum_headers(version.checksum)]
         told += answers.expiration(self._guard, exchange, version)
+        told += answer_headers(version.attributes.encryption, with_context=True)
         return Response(200, told + answers.version_header(shown))
 
     def _append(self, exchange: Exchange, asked: Wanted, incoming: Incoming, check: Check | None) -> Response:
@@ -61,7 +63,7 @@ class ObjectHandlers:
 
     def get_object(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html"""
-        header_rules.refuse_read_keys(exchange.headers)
+        refuse_on_read(exchange.headers)
         read = self._objects.get(exchange.call, exchange.target(), _selection(exchange))
         if read.pieces is None:
             raise TypeError("a GET without pieces")
@@ -77,7 +79,7 @@ class ObjectHandlers:
 
     def head_object(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html"""
-        header_rules.refuse_read_keys(exchange.headers)
+        refuse_on_read(exchange.headers)
         read = self._objects.head(exchange.call, exchange.target(), _selection(exchange))
         response = _read_response(exchange, read)
         response.headers += answers.expiration(self._guard, exchange, read.version)
@@ -103,11 +105,12 @@ class ObjectHandlers:
         answers.write_checksum(writer, version.checksum)
         told = answers.version_header(shown) + answers.version_header(source_shown, "x-amz-copy-source-version-id")
         told += answers.expiration(self._guard, exchange, version)
+        told += answer_headers(version.attributes.encryption, with_context=True)
         return answers.document(writer, told)
 
     def get_object_attributes(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html"""
-        header_rules.refuse_read_keys(exchange.headers)
+        refuse_on_read(exchange.headers)
         wanted = {name.strip() for name in exchange.headers.get("x-amz-object-attributes", "").split(",")}
         if not wanted <= _ATTRIBUTES:
             fields = {"ArgumentName": "x-amz-object-attributes", "ArgumentValue": ",".join(sorted(wanted))}
@@ -201,6 +204,8 @@ def _read_response(exchange: Exchange, read: ObjectRead) -> Response:
         headers.append(("x-amz-tagging-count", str(read.tag_count)))
     if read.lock != NO_LOCK:
         headers += header_rules.lock_headers(read.lock)
+    if version.attributes.encryption is not None:
+        headers += answer_headers(version.attributes.encryption)
     if exchange.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
         headers += _checksum_of_answer(read)
     return Response(status, headers, (), read.length)
