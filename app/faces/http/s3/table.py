@@ -74,8 +74,8 @@ def handlers(use_cases: UseCases) -> dict[str, Handler]:
     multipart = MultipartHandlers(use_cases.multipart, use_cases.guard)
     listings = ListingHandlers(use_cases.listing)
     tagging = TaggingHandlers(use_cases.tagging)
-    others = configs.handlers(use_cases.configs) | acting.handlers(use_cases.acting)
-    return others | _permissions(use_cases) | _locks(use_cases.locks) | {
+    others = configs.handlers(use_cases.configs) | acting.handlers(use_cases.acting) | _permissions(use_cases)
+    return others | _locks(use_cases.locks) | {
         "AbortMultipartUpload": multipart.abort_multipart_upload,
         "CompleteMultipartUpload": multipart.complete_multipart_upload,
         "CopyObject": objects.copy_object,
