@@ -22,7 +22,7 @@ FILE: Final = "file"
 _STEP_BYTES: Final = 8 * limits.KIB
 _SCAN_BYTES: Final = 64 * limits.KIB
 _BOUNDARY: Final = re.compile(
-    r"multipart/form-data\s*;(?:.*;)?\s*boundary=(?:\"([^\"]{1,70})\"|([^\s;\",]{1,70}))", re.IGNORECASE
+    r"multipart/form-data\s*;(?:.*;)?\s*boundary=(?:\"([^\"]{1,70})\"|([^\s;\",]{1,70}))\s*(?:;|$)", re.IGNORECASE
 )
 _PARAMETER: Final = re.compile(rb';\s*([a-zA-Z*]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))')
 _QUOTED: Final = re.compile(rb'\\(["\\])')
