@@ -19,6 +19,7 @@ from app.ports.metadata import MetadataStore
 from app.runtime.buffers import BufferPool
 from app.runtime.telemetry import metrics
 from app.services.access import Access
+from app.services.access_logs import AccessLogs
 from app.services.appending import Appends
 from app.services.blobs import Blobs
 from app.services.bucket_access import Amending, BucketAccess
@@ -59,14 +60,14 @@ def build(told: Handover) -> Application:
     access = Access(cluster, sealer.unseal, running.offload)
     keyring = Keyring(cluster.state, sealer.open_material)
     sealing = Sealing(keyring, os.urandom, over_http=settings.sse_c_over_http or settings.dev)
-    surface = _surface(running, store, Directory(cluster), sealing)
+    surface, logs = _surface(running, store, Directory(cluster), sealing)
     domains = settings.website_domain
     sites = Sites(domains, surface.handlers, access, store.bucket_get) if domains else None
     door = S3Door(
         surface,
         access,
         SOURCES,
-        Observer(running).observe,
+        Observer(running, logs).observe,
         lambda request_id, error: running.log.failure("request failed", error, request_id=request_id),
         Porch(settings.s3_domain, Peers(settings.trusted_proxies), sites),
     )
@@ -76,8 +77,10 @@ def build(told: Handover) -> Application:
     return Application(flask.wsgi_app, running)
 
 
-def _surface(running: Running, store: MetadataStore, directory: Directory, sealing: Sealing) -> Surface:
-    """Every operation's handler, on the stores of this machine."""
+def _surface(
+    running: Running, store: MetadataStore, directory: Directory, sealing: Sealing
+) -> tuple[Surface, AccessLogs]:
+    """Every operation's handler, on the stores of this machine, and the writer of access logs."""
     settings = running.told.settings
     guard, ownership = Guard(store, directory), Ownership(directory)
     amending = Amending(store, guard)
@@ -107,7 +110,7 @@ def _surface(running: Running, store: MetadataStore, directory: Directory, seali
         multipart=multipart,
         listing=listing,
         configs=Configs(store, guard),
-        acting=backgrounds.acting(settings, store, guard),
+        acting=backgrounds.acting(settings, store, guard, directory),
         tagging=Tagging(store, guard),
         locks=Locks(store, guard),
         crossing=crossing,
@@ -118,14 +121,16 @@ def _surface(running: Running, store: MetadataStore, directory: Directory, seali
         region=settings.region,
         regions=settings.regions,
     )
-    return Surface(handlers(use_cases), crossing.answer_headers)
+    logs = backgrounds.access_logs(running, store, objects, directory)
+    return Surface(handlers(use_cases), crossing.answer_headers), logs
 
 
 class Observer:
-    """Turns every answered request into a log line and numbers."""
+    """Turns every answered request into a log line and numbers, and into a line of its bucket's own log."""
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: Running, logs: AccessLogs) -> None:
         self._log = running.log
+        self._logs = logs
         self._wanted = running.log.wants("info")
 
     def observe(self, record: Record) -> None:
@@ -135,3 +140,6 @@ class Observer:
         )
         if self._wanted or record.status >= 500:
             self._log.request("error" if record.status >= 500 else "info", record)
+        logged = self._logs.keeps(record.bucket) if record.bucket else None
+        if logged is not None:
+            self._logs.gather(logged, backgrounds.entry(logged, record))

@@ -13,18 +13,24 @@ import gevent
 from app.adapters import webhooks
 from app.config import Settings
 from app.core import limits
+from app.core.s3.access_log import Entry
 from app.core.s3.lifecycle import Clock
+from app.core.types import Bucket
+from app.faces.http.exchange import Record
 from app.faces.http.s3.acting import Acting
 from app.ports.metadata import MetadataStore
 from app.services import notifications
+from app.services.access_logs import AccessLogs
 from app.services.acting_configs import ActingConfigs
+from app.services.directory import Directory
 from app.services.expiring import Expiring
 from app.services.guard import Guard
 from app.services.lifecycle import Lifecycle, LifecycleSettings
 from app.services.lifecycle_status import LifecycleStatus
 from app.services.notifications import Deliveries, DeliverySettings, Target
+from app.services.objects import Objects
 from app.services.transitions import LOCAL, Transitions
-from roles.running import SOURCES, Running
+from roles.running import SOURCES, Running, now_ms
 
 _HOLDER: Final = "manager"  # the same after a restart: the lock of the data directory keeps it the only one
 _DELIVERY_SECONDS: Final = 0.5
@@ -68,9 +74,50 @@ def start(running: Running, store: MetadataStore) -> Backgrounds:
     return Backgrounds(LifecycleStatus(store, lifecycle), deliveries)
 
 
-def acting(settings: Settings, store: MetadataStore, guard: Guard) -> Acting:
+def acting(settings: Settings, store: MetadataStore, guard: Guard, directory: Directory) -> Acting:
     """What the handlers of acting configurations stand on, in a worker."""
-    return Acting(ActingConfigs(store, guard), settings.storage_classes, targets(settings).keys())
+    return Acting(ActingConfigs(store, guard), settings.storage_classes, targets(settings).keys(), directory)
+
+
+def access_logs(running: Running, store: MetadataStore, objects: Objects, directory: Directory) -> AccessLogs:
+    """Start the writing of access logs, in a worker; what is gathered is written at its end too."""
+    settings = running.told.settings
+
+    def dropped(reason: str) -> None:
+        running.log.write("warning", "access log lost", reason=reason)
+
+    logs = AccessLogs(store, objects, directory, SOURCES, settings.region, dropped)
+    running.every("access-logs", settings.access_log_roll_s, logs.roll)
+    running.at_end(logs.roll)
+    return logs
+
+
+def entry(bucket: Bucket, record: Record) -> Entry:
+    """What an access log says of an answered request."""
+    details = record.details()
+    return Entry(
+        now_ms(),
+        bucket.owner,
+        bucket.name,
+        record.remote,
+        details.requester or details.canonical_id,
+        record.request_id,
+        record.operation,
+        record.method,
+        details.key,
+        details.target,
+        record.status,
+        record.code,
+        record.bytes_out,
+        int(record.seconds * 1000),
+        details.referer,
+        details.user_agent,
+        details.version_id,
+        details.host_id,
+        details.signature_version,
+        details.auth_type,
+        details.host,
+    )
 
 
 def targets(settings: Settings) -> dict[str, Target]:

@@ -200,3 +200,5 @@ DELIVERY_SECONDS_MAX: Final = 10  # a target that takes longer has not taken it
 DELIVERY_BACKOFF_MS_MAX: Final = 600_000  # between two tries of one record
 SWEEP_ROWS_PER_SECOND: Final = 20_000  # versions the lifecycle sweep judges, at most: others use the store too
 DRY_RUN_MAX: Final = 1_000  # actions one dry run tells
+LOG_PREFIX_CHARS_MAX: Final = 800  # of access logs' names: room is left for what follows
+ACCESS_LOG_BYTES_MAX: Final = 8 * MIB  # lines of access logs a worker holds between two rolls

@@ -1,4 +1,4 @@
-"""Handlers of the configurations that act in the background: lifecycle and notifications.
+"""Handlers of the configurations that act in the background: lifecycle, notifications, access logs.
 
 Knows the wire's forms of them. Must not know what a rule does (core/s3/lifecycle, core/s3/notifications).
 """
@@ -8,14 +8,16 @@ from typing import Final, NamedTuple
 
 from app.core import limits
 from app.core.errors import S3Error
-from app.core.s3.configs import lifecycle, notification
+from app.core.s3.configs import lifecycle, logging, notification
 from app.core.s3.xml import Writer
 from app.core.types import Bucket
 from app.faces.http.exchange import Exchange, Handler
 from app.faces.http.s3 import answers
 from app.faces.http.wire import Response
 from app.services.acting_configs import ActingConfigs, Addressed
+from app.services.directory import Directory
 from app.services.lifecycle import MINIMUM_KIND, VARIES
+from app.services.log_permission import may_deliver
 
 MINIMUM_HEADER: Final = "x-amz-transition-default-minimum-object-size"
 _MINIMUM_DEFAULT: Final = "all_storage_classes_128K"
@@ -28,6 +30,7 @@ class Acting(NamedTuple):
     configs: ActingConfigs
     storage_classes: Collection[str]
     arns: Collection[str]
+    directory: Directory
 
 
 class LifecycleHandlers:
@@ -90,6 +93,37 @@ class NotificationHandlers:
         return Response(200)
 
 
+class LoggingHandlers:
+    def __init__(self, configs: ActingConfigs, directory: Directory) -> None:
+        self._configs = configs
+        self._directory = directory
+
+    def get_bucket_logging(self, exchange: Exchange) -> Response:
+        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLogging.html"""
+        bucket = self._configs.get(exchange.call, addressed(exchange, "s3:GetBucketLogging"))
+        return stored(bucket.configs.get("logging"), "BucketLoggingStatus")
+
+    def put_bucket_logging(self, exchange: Exchange) -> Response:
+        """The target must exist, belong to the same account and let logs be delivered.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLogging.html
+        """
+
+        def make(bucket: Bucket) -> Mapping[str, bytes | None]:
+            made = logging.canonical(exchange.document(limits.XML_BYTES_MAX))
+            if made is None:
+                return {"logging": None}
+            document, rule = made
+            target = self._configs.bucket(rule.bucket)
+            now_ms = exchange.call.now_ms
+            if target is None or not may_deliver(self._directory, bucket, target, rule.prefix, now_ms):
+                raise S3Error("InvalidTargetBucketForLogging", fields={"TargetBucket": rule.bucket})
+            return {"logging": document}
+
+        self._configs.put(exchange.call, addressed(exchange, "s3:PutBucketLogging"), make)
+        return Response(200)
+
+
 def addressed(exchange: Exchange, action: str) -> Addressed:
     """The bucket of the request, for `action`."""
     return Addressed(exchange.operation.bucket, action, exchange.expected_owner)
@@ -111,10 +145,13 @@ def handlers(acting: Acting) -> dict[str, Handler]:
     """Handlers by operation name."""
     rules = LifecycleHandlers(acting.configs, acting.storage_classes)
     events = NotificationHandlers(acting.configs, acting.arns)
+    logs = LoggingHandlers(acting.configs, acting.directory)
     return {
         "DeleteBucketLifecycle": rules.delete_bucket_lifecycle,
         "GetBucketLifecycleConfiguration": rules.get_bucket_lifecycle_configuration,
         "GetBucketNotificationConfiguration": events.get_bucket_notification_configuration,
+        "GetBucketLogging": logs.get_bucket_logging,
+        "PutBucketLogging": logs.put_bucket_logging,
         "PutBucketLifecycleConfiguration": rules.put_bucket_lifecycle_configuration,
         "PutBucketNotificationConfiguration": events.put_bucket_notification_configuration,
     }
