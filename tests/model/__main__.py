@@ -1,29 +1,31 @@
-"""The model of the store for as many steps as wanted, from a seed.
+"""A model for as many steps as wanted, from a seed: of the metadata store, or of the use cases on it.
 
-python -m tests.model [--steps 10000] [--seed N, random when not given]
+python -m tests.model [--of store|s3] [--steps 10000] [--seed N, random when not given]
 """
 
 import argparse
 import os
 import random
 import sys
+from importlib import import_module
 
 import pytest
+
+MACHINES = {"store": ("store_machine", "StoreMachine"), "s3": ("s3_machine", "S3Machine")}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--of", choices=list(MACHINES), default="store")
     parser.add_argument("--steps", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
     options = parser.parse_args()
     os.environ["ZAPFS_MODEL_STEPS"] = str(options.steps)
     print(f"seed {options.seed}", flush=True)
-    failed = pytest.main(
-        ["-q", "-p", "no:cacheprovider", f"--hypothesis-seed={options.seed}", "tests/model/test_store_model.py"]
-    )
-    from tests.model.store_machine import StoreMachine
-
-    print(f"{StoreMachine.steps} steps checked")
+    page = f"tests/model/test_{options.of}_model.py"
+    failed = pytest.main(["-q", "-p", "no:cacheprovider", f"--hypothesis-seed={options.seed}", page])
+    module, machine = MACHINES[options.of]
+    print(f"{getattr(import_module(f'tests.model.{module}'), machine).steps} steps checked")
     return int(failed)
 
 
