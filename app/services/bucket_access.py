@@ -81,9 +81,13 @@ class BucketAccess:
         unknown grantee raises."""
         bucket = self._amending.bucket(call, place, "s3:PutBucketAcl")
         request = wish()
-        self._amending.put(
-            bucket, settings.ACL, lambda current: self._ownership.of_bucket(current, request).encode() or None
-        )
+
+        def document(current: Bucket) -> bytes | None:
+            if request.canned == "private" and settings.ownership_of(current) == settings.ENFORCED:
+                raise S3Error("AccessControlListNotSupported")
+            return self._ownership.of_bucket(current, request).encode() or None
+
+        self._amending.put(bucket, settings.ACL, document)
 
     # --- object ownership
 

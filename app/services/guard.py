@@ -22,6 +22,7 @@ from app.core.types import Bucket, Version
 from app.ports.metadata import MetadataStore
 from app.services.call import Call
 from app.services.directory import Directory
+from app.services.ownership import writer_of
 from app.services.verdicts import Subject, Verdicts
 
 Judge = Callable[[Version | None], None]
@@ -84,7 +85,7 @@ class Guard:
             return Admission(bucket, partial(self._judge, call, bucket, action, key))
         self._demand(call, Subject(bucket, action, key))
         if action == "s3:PutObject" and not ACL_HEADERS.isdisjoint(call.facts.headers):
-            self._demand(call, Subject(bucket, "s3:PutObjectAcl", key, owner=call.caller.canonical_id))
+            self._demand(call, Subject(bucket, "s3:PutObjectAcl", key, owner=writer_of(call, bucket)))
         return Admission(bucket)
 
     def require(

@@ -17,8 +17,6 @@ from app.services.call import Call
 from app.services.directory import Directory
 
 _TO_THE_BUCKETS: Final = "bucket-owner-full-control"
-_HARMLESS: Final = frozenset({_TO_THE_BUCKETS, "private"})
-"""Canned lists that ask for nothing an object without lists would not have."""
 
 
 class Ownership:
@@ -54,7 +52,10 @@ class Ownership:
         return self._checked(bucket, owner, self._grants(request, owner, bucket.owner))
 
     def of_bucket(self, bucket: Bucket, request: AclRequest) -> str:
-        """The list of a bucket. Raises as `of_object` does."""
+        """The list of a bucket. Raises as `of_object` does.
+
+        Where lists do not count, the one a bucket has without asking for one may be asked for.
+        """
         found = self._grants(request, bucket.owner, "")
         if ownership_of(bucket) == ENFORCED:
             if acl.encode(found, bucket.owner):
@@ -69,7 +70,7 @@ class Ownership:
 
     def _is_harmless(self, request: AclRequest, bucket: Bucket) -> bool:
         if request.canned:
-            return request.canned in _HARMLESS
+            return request.canned == _TO_THE_BUCKETS
         found = self._grants(request, bucket.owner, bucket.owner)
         return bool(found) and all(grant == Grant(bucket.owner, acl.FULL_CONTROL) for grant in found)
 

@@ -155,7 +155,10 @@ def _granted(call: Call, subject: Subject, same: bool) -> bool:
     version = subject.version
     permission = acl.OBJECT_PERMISSION.get(subject.action)
     if permission is not None:
-        found = () if version is None else acl.decode(version.attributes.acl, version.owner)
+        if version is None:
+            # What nobody in particular writes is nobody's: whoever may write it there may say who reads it.
+            return subject.owner == acl.ANONYMOUS_OWNER
+        found = acl.decode(version.attributes.acl, version.owner)
     else:
         permission = acl.BUCKET_PERMISSION.get(subject.action)
         found = acl.decode(acl_of(bucket), bucket.owner)
