@@ -19,6 +19,7 @@ from app.services.blobs import Blobs, Intake
 from app.services.call import Call
 from app.services.drafts import Drafts
 from app.services.guard import Guard
+from app.services.notifications import created
 from app.services.objects import Incoming, Objects, Target
 from app.services.removal import removal_check
 
@@ -76,11 +77,13 @@ class Appends:
                 attributes=draft.attributes,
                 checksum=checksum,
             )
-            return self._commit(bucket, target.key, intake, part, lambda current: growth.grown(current, first))
+            return self._commit(call, bucket, intake, part, lambda current: growth.grown(current, first), target.key)
 
-    def _commit(self, bucket: Bucket, key: bytes, intake: Intake, part: Part, grow: Grow) -> Version:
+    def _commit(self, call: Call, bucket: Bucket, intake: Intake, part: Part, grow: Grow, key: bytes) -> Version:
+        announce = created(call, bucket)
+
         def publish(content: Content, uploaded: frozenset[bytes], pinned: bool) -> Version:
-            return self._store.append(Appending(bucket.bucket_id, key, part, content, grow, uploaded, pinned))
+            return self._store.append(Appending(bucket.bucket_id, key, part, content, grow, uploaded, pinned, announce))
 
         try:
             return intake.commit(publish)

@@ -17,6 +17,7 @@ from app.ports.metadata import Check, MetadataStore
 from app.services import removal
 from app.services.call import Call, Sources
 from app.services.guard import Admission, Guard
+from app.services.notifications import announcing
 from app.services.objects import Target
 
 DELETES_AT_ONCE = 64  # keys of one DeleteObjects under way together, so that they share group commits
@@ -72,6 +73,7 @@ class Deleting:
             self._marker(call, bucket, target.key),
             _both(admission, wish.check),
             removal.replacing_check(call, bucket),
+            announcing(call, bucket, "ObjectRemoved:DeleteMarkerCreated"),
         )
         return Removal(target, done.removed, done.marker)
 
@@ -103,7 +105,8 @@ class Deleting:
                 allowed(version)
             unlocked(version)
 
-        removed = self._store.delete_version(bucket.bucket_id, target.key, target.version, check)
+        announce = announcing(call, bucket, "ObjectRemoved:Delete")
+        removed = self._store.delete_version(bucket.bucket_id, target.key, target.version, check, announce)
         return Removal(target, removed)
 
     def delete_many(self, call: Call, wishes: Iterable[Wish]) -> list[Removal]:

@@ -83,7 +83,7 @@ class Expiring:
             marker,
             _unchanged(version),
             unlocked,
-            self._announcing(bucket, "LifecycleExpiration:Delete", now_ms),
+            self._announcing(bucket, "LifecycleExpiration:DeleteMarkerCreated", now_ms),
         )
 
     def _remove(self, bucket: Bucket, version: Version) -> None:

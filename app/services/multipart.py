@@ -22,6 +22,7 @@ from app.services.call import Call, Sources
 from app.services.copying import Copying
 from app.services.drafts import Drafts
 from app.services.guard import Guard
+from app.services.notifications import announcing
 from app.services.objects import Incoming, ObjectRead, Selection, Stored, Target
 from app.services.removal import replacing_check
 from app.services.sealing import etag
@@ -189,7 +190,8 @@ class Multipart:
             checksum=assembly.checksum,
             part_count=len(assembly.parts),
         )
-        completion = Completion(version, assembly.parts, check, replacing_check(call, bucket))
+        announce = announcing(call, bucket, "ObjectCreated:CompleteMultipartUpload")
+        completion = Completion(version, assembly.parts, check, replacing_check(call, bucket), announce)
         with call.stages.timed("commit"):
             stored = self._store.complete_upload(completion)
         return Stored(stored, shown_text(stored, bucket.versioning))

@@ -21,8 +21,8 @@ from app.services.call import Call, Sources
 
 LEASE: Final = "notifications"
 LEASE_MS: Final = 120_000
-_DELETIONS: Final = ("ObjectRemoved:Delete", "LifecycleExpiration:Delete")
-"""Told as DeleteMarkerCreated when a marker was put on top instead."""
+_MARKED: Final = ":DeleteMarkerCreated"
+"""Asked for where a marker may be put on top; told as Delete when a version was removed instead."""
 
 
 class Target(NamedTuple):
@@ -45,6 +45,23 @@ def announcing(call: Call, bucket: Bucket, event: str) -> Announce | None:
     return _announce(bucket, event, Origin(call.now_ms, call.request_id, principal, call.facts.remote))
 
 
+def created(call: Call, bucket: Bucket) -> Announce | None:
+    """The same for an object made by a put, a form or a copy, as the request shows."""
+    if notifications.KIND not in bucket.configs:
+        return None
+    form, headers = call.facts.auth_type == "POST", call.facts.headers
+    copied = "x-amz-copy-source" in headers or "x-amz-rename-source" in headers
+    return announcing(call, bucket, "ObjectCreated:" + ("Post" if form else "Copy" if copied else "Put"))
+
+
+def tell(store: MetadataStore, call: Call, bucket: Bucket, event: str, version: Version) -> None:
+    """Queue the event of an amendment (tags, list), after it: an amendment has no room for tasks, so that a crash in
+    between loses the word of it."""
+    announce = announcing(call, bucket, event)
+    if announce is not None:
+        store.tasks_put(EVENTS, announce(version))
+
+
 def of_system(bucket: Bucket, event: str, now_ms: int) -> Announce | None:
     """The same for what the server does by itself."""
     if notifications.KIND not in bucket.configs:
@@ -58,8 +75,8 @@ def _announce(bucket: Bucket, event: str, origin: Origin) -> Announce | None:
 
     def announce(version: Version) -> list[Task]:
         told = event
-        if event in _DELETIONS and version.delete_marker:
-            told = event.partition(":")[0] + ":DeleteMarkerCreated"
+        if event.endswith(_MARKED) and not version.delete_marker:
+            told = event.removesuffix(_MARKED) + ":Delete"
         return list(notifications.tasks(bucket, told, origin, version))
 
     return announce

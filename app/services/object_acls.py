@@ -17,6 +17,7 @@ from app.core.types import Attributes, Bucket, Version
 from app.ports.metadata import MetadataStore
 from app.services.call import Call
 from app.services.guard import Admission, Guard
+from app.services.notifications import tell
 from app.services.objects import Target
 from app.services.ownership import Ownership
 
@@ -62,9 +63,11 @@ class ObjectAcls:
             return replace(version.attributes, acl=self._ownership.of_stored(bucket, version.owner, request))
 
         try:
-            return self._store.version_amend(bucket.bucket_id, target.key, target.version, amend)
+            version = self._store.version_amend(bucket.bucket_id, target.key, target.version, amend)
         except Missing:
             raise _absent(target) from None
+        tell(self._store, call, bucket, "ObjectAcl:Put", version)
+        return version
 
     def _admit(self, call: Call, target: Target, verb: str) -> Admission:
         action = f"s3:{verb}ObjectAcl" if target.version is None else f"s3:{verb}ObjectVersionAcl"

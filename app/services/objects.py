@@ -22,6 +22,7 @@ from app.services.blobs import Blobs, Intake
 from app.services.call import Call
 from app.services.drafts import Drafts
 from app.services.guard import Admission, Guard
+from app.services.notifications import created
 from app.services.reading import Pieces, Reading
 from app.services.removal import replacing_check
 
@@ -143,10 +144,10 @@ class Objects:
         moved_from: tuple[bytes, Check | None] | None = None,
     ) -> Stored:
         """Publish what `intake` took in as `version`. Raises NoSuchBucket when the bucket is gone by now."""
-        replaced_check = replacing_check(call, bucket)
+        replaced_check, announce = replacing_check(call, bucket), created(call, bucket)
 
         def publish(content: Content, uploaded: frozenset[bytes], pinned: bool) -> Version:
-            commit = Commit(version, content, check, uploaded, pinned, replaced_check, moved_from=moved_from)
+            commit = Commit(version, content, check, uploaded, pinned, replaced_check, announce, moved_from)
             return self._store.commit(commit)
 
         try:

@@ -14,6 +14,7 @@ from app.core.types import Attributes, Version
 from app.ports.metadata import MetadataStore
 from app.services.call import Call
 from app.services.guard import Admission, Guard
+from app.services.notifications import tell
 
 
 class Tagged(NamedTuple):
@@ -53,31 +54,33 @@ class Tagging:
         """Replace the version's tags; durable on return. Errors as `get`."""
         headers = {**call.facts.headers, tag_rules.HEADER: tag_rules.header_text(tags)}
         call = call._replace(facts=call.facts._replace(headers=headers))
-        return self._amend(self._admit(call, target, "Put"), target, tags)
+        return self._amend(call, self._admit(call, target, "Put"), target, tags)
 
     def delete(self, call: Call, target: Tagged) -> Version:
         """Remove all tags of the version; durable on return. Errors as `get`."""
-        return self._amend(self._admit(call, target, "Delete"), target, {})
+        return self._amend(call, self._admit(call, target, "Delete"), target, {})
 
     def _admit(self, call: Call, target: Tagged, verb: str) -> Admission:
         of = "ObjectTagging" if target.version is None else "ObjectVersionTagging"
         return self._guard.admit(call, target.bucket, f"s3:{verb}{of}", target.key, target.expected_owner)
 
-    def _amend(self, admission: Admission, target: Tagged, tags: Tags) -> Version:
+    def _amend(self, call: Call, admission: Admission, target: Tagged, tags: Tags) -> Version:
         place = None if target.version is None else parse_version(target.version)
 
         def amend(version: Version) -> Attributes:
             admission.seen(version)
             return replace(version.attributes, tags=dict(tags))
 
-        bucket_id = admission.bucket.bucket_id
+        bucket = admission.bucket
         try:
-            return self._store.version_amend(bucket_id, target.key, place, amend)
+            version = self._store.version_amend(bucket.bucket_id, target.key, place, amend)
         except Missing:
             admission.seen(None)
             if place is not None:
                 self._refuse_marker(admission, target)
             raise _absent(target) from None
+        tell(self._store, call, bucket, "ObjectTagging:Put" if tags else "ObjectTagging:Delete", version)
+        return version
 
     def _refuse_marker(self, admission: Admission, target: Tagged) -> None:
         try:
