@@ -4,7 +4,6 @@ Knows well-formed names, paths and tags, and that a policy's text is judged here
 Must not know wires or secrets (services/control). Only root may; the face sees to that.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -34,6 +33,8 @@ from app.core.cluster import (
     Who,
 )
 from app.core.cluster.identities import ROOMS
+from app.core.errors import S3Error
+from app.core.policy import grammar
 from app.services.commanding import CommandRefused, Desk, Rule, rules
 
 _RULES: Final[Mapping[str, Rule]] = rules(
@@ -105,7 +106,7 @@ class Iam:
             name=name,
             unique_id=self._desk.unique_id("AROA"),
             created_ms=self._desk.now_ms(),
-            trust=judged(wanted.document, "trust"),
+            trust=judged(wanted.document, grammar.TRUST),
             path=wanted.path,
             tags=wanted.tags,
             boundary=wanted.boundary,
@@ -114,7 +115,7 @@ class Iam:
 
     def _policy(self, name: str, wanted: Wanted) -> ManagedPolicy:
         now_ms = self._desk.now_ms()
-        first = PolicyVersion("v1", judged(wanted.document, "identity"), now_ms)
+        first = PolicyVersion("v1", judged(wanted.document, grammar.IDENTITY), now_ms)
         return ManagedPolicy(name, self._desk.unique_id("ANPA"), now_ms, (first,), path=wanted.path)
 
     def delete(self, who: Who) -> None:
@@ -124,7 +125,7 @@ class Iam:
     def put_inline(self, who: Who, policy: str, text: str) -> None:
         """New or replaced."""
         _RULES["policy"].check("policy name", policy)
-        document = judged(text, "identity")
+        document = judged(text, grammar.IDENTITY)
         self._desk.submit(lambda command_id: PutInline(command_id, who, policy, document))
 
     def delete_inline(self, who: Who, policy: str) -> None:
@@ -152,7 +153,7 @@ class Iam:
 
     def set_trust(self, who: Who, document: str, session_seconds_max: int) -> None:
         """Of a role."""
-        text, seconds = judged(document, "trust"), _session(session_seconds_max)
+        text, seconds = judged(document, grammar.TRUST), _session(session_seconds_max)
         self._desk.submit(lambda command_id: SetTrust(command_id, who, text, seconds))
 
     def set_member(self, account: str, group: str, user: str, member: bool) -> None:
@@ -161,7 +162,7 @@ class Iam:
 
     def add_version(self, who: Who, document: str, default: bool) -> None:
         """A further version of a managed policy."""
-        version = PolicyVersion("", judged(document, "identity"), self._desk.now_ms())
+        version = PolicyVersion("", judged(document, grammar.IDENTITY), self._desk.now_ms())
         self._desk.submit(lambda command_id: AddPolicyVersion(command_id, who, version, default))
 
     def remove_version(self, who: Who, version_id: str) -> None:
@@ -187,13 +188,11 @@ _MAKERS: Final[Mapping[str, Callable[[Iam, str, Wanted], Entity]]] = {
 
 
 def judged(text: str, kind: str) -> str:
-    """The text of a policy that is well-formed. `kind`: identity or trust. Raises MalformedPolicyDocument."""
+    """The text of a well-formed policy. `kind`: of grammar.parse. Raises CommandRefused MalformedPolicyDocument."""
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        raise CommandRefused("MalformedPolicyDocument", "Syntax errors in policy.") from None
-    if not isinstance(found, dict):
-        raise CommandRefused("MalformedPolicyDocument", "Syntax errors in policy.")
+        grammar.parse(text, kind)
+    except S3Error as error:
+        raise CommandRefused("MalformedPolicyDocument", error.message) from None
     return text
 
 
