@@ -53,12 +53,14 @@ def no_content(headers: Headers | None = None) -> Response:
     return Response(204, headers or [])
 
 
-def write_owner(writer: Writer, tag: str, canonical_id: str, caller: Caller) -> None:
-    """An Owner or Initiator. The display name is told of the caller only: S3 itself shows no other's any more."""
+def write_owner(writer: Writer, tag: str, canonical_id: str, caller: Caller, name: str = "") -> None:
+    """An Owner or Initiator. The display name is told of the caller, and of others where `name` gives it."""
     writer.open(tag)
     writer.text("ID", canonical_id)
     if canonical_id == caller.canonical_id:
         writer.text("DisplayName", caller.display_name)
+    elif name:
+        writer.text("DisplayName", name)
     writer.close(tag)
 
 

@@ -28,9 +28,12 @@ from app.services.objects import Selection
 
 
 class MultipartHandlers:
-    def __init__(self, multipart: Multipart, guard: Guard) -> None:
+    """`name_of`: an account's display name by canonical id, "" for none."""
+
+    def __init__(self, multipart: Multipart, guard: Guard, name_of: Callable[[str], str]) -> None:
         self._multipart = multipart
         self._guard = guard
+        self._name_of = name_of
 
     def create_multipart_upload(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html"""
@@ -136,7 +139,7 @@ class MultipartHandlers:
         for part in parts:
             _write_part(writer, part)
         answers.write_initiator(writer, upload, exchange.call.caller)
-        answers.write_owner(writer, "Owner", upload.owner, exchange.call.caller)
+        answers.write_owner(writer, "Owner", upload.owner, exchange.call.caller, self._name_of(upload.owner))
         writer.text("StorageClass", upload.attributes.storage_class)
         if upload.checksum_algorithm:
             writer.text("ChecksumAlgorithm", upload.checksum_algorithm)

@@ -71,11 +71,12 @@ def handlers(use_cases: UseCases) -> dict[str, Handler]:
     buckets = BucketHandlers(use_cases.buckets, use_cases.region, use_cases.regions)
     objects = ObjectHandlers(use_cases.objects, use_cases.copying, use_cases.appends, use_cases.guard)
     deletes = DeleteHandlers(use_cases.deleting, use_cases.guard)
-    multipart = MultipartHandlers(use_cases.multipart, use_cases.guard)
+    multipart = MultipartHandlers(use_cases.multipart, use_cases.guard, use_cases.directory.display_name)
     listings = ListingHandlers(use_cases.listing)
     tagging = TaggingHandlers(use_cases.tagging)
     others = configs.handlers(use_cases.configs) | acting.handlers(use_cases.acting) | _permissions(use_cases)
-    return others | _locks(use_cases.locks) | {
+    others |= _locks(use_cases.locks)
+    return others | {
         "AbortMultipartUpload": multipart.abort_multipart_upload,
         "CompleteMultipartUpload": multipart.complete_multipart_upload,
         "CopyObject": objects.copy_object,
