@@ -4,7 +4,7 @@ Knows S3's wire forms of uploads and parts. Must not know rules (core/s3) or wha
 is a listing and lives there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import quote_from_bytes
 
 from app.core import integrity, limits
