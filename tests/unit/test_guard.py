@@ -226,3 +226,132 @@ def test_a_further_permission_is_asked_of_the_same_rules():
     assert guard.allows(call(OTHER), where, "s3:PutObject", b"key")
     assert not guard.allows(call(OWNER), where, "s3:GetObject", b"key", version(OTHER))
     assert guard.allows(call(OWNER), replace(where, owner=OWNER.canonical_id), "s3:GetObject", b"key", version())
+
+
+BUCKET_ARN = "arn:aws:s3:::bucket"
+OBJECT_ARN = "arn:aws:s3:::bucket/key"
+
+
+def allow(action, principal="*", resource=(BUCKET_ARN, f"{BUCKET_ARN}/*"), **more):
+    return statement("Allow", action, list(resource), Principal=principal, **more)
+
+
+def deny(action, principal="*", **more):
+    return statement("Deny", action, [BUCKET_ARN, f"{BUCKET_ARN}/*"], Principal=principal, **more)
+
+
+MAY_READ = statement("Allow", "s3:GetObject", OBJECT_ARN)
+
+
+def test_a_user_needs_a_policy_of_its_own_or_of_the_bucket():
+    joe = user(OWNER, MAY_READ)
+    assert may(joe, bucket(), "s3:GetObject", version())
+    assert not may(joe, bucket(), "s3:PutObject")
+    named = {"AWS": joe.principal.arn}
+    assert may(user(OWNER), bucket(policy=allow("s3:GetObject", named)), "s3:GetObject", version())
+    assert not may(
+        user(OWNER), bucket(policy=allow("s3:GetObject", {"AWS": OWNER.account_id})), "s3:GetObject", version()
+    )
+    assert not may(
+        user(OWNER, MAY_READ, boundary=statement("Allow", "s3:PutObject")), bucket(), "s3:GetObject", version()
+    )
+
+
+def test_another_account_needs_both_sides():
+    where = bucket(policy=allow("s3:GetObject", {"AWS": f"arn:aws:iam::{OTHER.account_id}:root"}))
+    assert may(OTHER, where, "s3:GetObject", version())
+    assert may(user(OTHER, MAY_READ), where, "s3:GetObject", version())
+    assert not may(user(OTHER), where, "s3:GetObject", version())
+    assert not may(user(OTHER, MAY_READ), bucket(), "s3:GetObject", version())
+    assert not may(NOBODY, where, "s3:GetObject", version())
+
+
+def test_a_list_that_names_an_account_opens_to_its_users_what_it_lets_them():
+    listed = version(acl="r" + OTHER.canonical_id)
+    assert may(OTHER, bucket(), "s3:GetObject", listed)
+    assert may(user(OTHER, MAY_READ), bucket(), "s3:GetObject", listed)
+    assert not may(user(OTHER), bucket(), "s3:GetObject", listed)
+
+
+def test_a_bucket_policy_opens_no_object_of_another_account_and_closes_it():
+    theirs = version(OTHER, acl="r@all")
+    assert not may(NOBODY, bucket(policy=allow("s3:GetObject")), "s3:GetObject", version(OTHER))
+    assert may(NOBODY, bucket(ENFORCED, policy=allow("s3:GetObject")), "s3:GetObject", version(OTHER))
+    assert may(NOBODY, bucket(), "s3:GetObject", theirs)
+    assert not may(NOBODY, bucket(policy=deny("s3:GetObject")), "s3:GetObject", theirs)
+
+
+def test_an_explicit_denial_is_for_everybody_but_the_system():
+    where = bucket(policy=deny("s3:*"))
+    for caller in (OWNER, OTHER, OPERATOR, NOBODY, user(OWNER, statement("Allow", "*"))):
+        assert not may(caller, where, "s3:ListBucket")
+        assert not may(caller, where, "s3:GetObject", version(acl="r@all"))
+        assert not may(caller, where, "s3:GetObject", None)
+    assert may(SYSTEM, where, "s3:GetObject", version())
+
+
+@pytest.mark.parametrize("action", ["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"])
+def test_the_owners_root_is_never_locked_out_of_the_policy(action):
+    for policy in (deny("s3:*"), "not a policy"):
+        assert may(OWNER, bucket(policy=policy), action)
+        assert not may(OTHER, bucket(policy=policy), action)
+        assert not may(user(OWNER, statement("Allow", "*")), bucket(policy=policy), action)
+
+
+def test_a_policy_that_cannot_be_read_denies():
+    where = bucket(policy='{"Version": "2012-10-17"}', acl="r@all")
+    for caller in (OWNER, OTHER, OPERATOR, NOBODY):
+        assert not may(caller, where, "s3:ListBucket")
+
+
+def test_an_identity_policy_that_cannot_be_read_denies():
+    assert not may(user(OWNER, MAY_READ, "junk"), bucket(), "s3:GetObject", version())
+
+
+RESTRICTED = PublicAccessBlock(restrict=True)
+
+
+def test_a_public_policy_of_a_restricted_bucket_is_for_its_own_account():
+    public = bucket(policy=allow("s3:ListBucket"), block=RESTRICTED)
+    assert may(OWNER, public, "s3:ListBucket")
+    assert may(user(OWNER), public, "s3:ListBucket")
+    for caller in (OTHER, NOBODY, user(OTHER, statement("Allow", "*"))):
+        assert not may(caller, public, "s3:ListBucket")
+        assert may(caller, bucket(policy=allow("s3:ListBucket")), "s3:ListBucket")
+    named = bucket(policy=allow("s3:ListBucket", {"AWS": OTHER.account_id}), block=RESTRICTED)
+    assert may(OTHER, named, "s3:ListBucket")
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ({"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}, True),
+        ({"IpAddress": {"aws:SourceIp": "198.51.100.0/24"}}, False),
+        ({"Bool": {"aws:SecureTransport": "true"}}, False),
+        ({"StringEquals": {"s3:ExistingObjectTag/team": "red"}}, True),
+        ({"StringEquals": {"s3:ExistingObjectTag/team": "blue"}}, False),
+        ({"StringEquals": {"aws:ResourceAccount": "1" * 12}}, True),
+    ],
+)
+def test_conditions_are_asked_of_the_request_and_of_the_object(condition, holds):
+    where, tagged = bucket(policy=allow("s3:GetObject", Condition=condition)), version(team="red")
+    assert may(NOBODY, where, "s3:GetObject", tagged) is holds
+    closed = bucket(policy=deny("s3:GetObject", Condition=condition))
+    assert may(OWNER, closed, "s3:GetObject", tagged) is not holds
+
+
+def test_absence_is_told_by_the_prefix_that_may_be_listed():
+    def where(prefix):
+        return bucket(policy=allow("s3:ListBucket", Condition={"StringLike": {"s3:prefix": prefix}}))
+
+    assert may(NOBODY, where("ke*"), "s3:GetObject", None)
+    assert not may(NOBODY, where("other*"), "s3:GetObject", None)
+
+
+def test_who_may_write_may_not_set_a_list_without_the_permission():
+    where = bucket(ENFORCED, policy=allow("s3:PutObject"))
+    assert may(NOBODY, where, "s3:PutObject")
+    joe = user(OWNER, statement("Allow", "s3:PutObject"))
+    assert may(joe, where, "s3:PutObject")
+    assert not may(joe, where, "s3:PutObject", x_amz_acl="public-read")
+    assert not may(joe, where, "s3:PutObject", x_amz_grant_read="id=x")
