@@ -160,6 +160,42 @@ REFUSED: Final = frozenset(
 """Operations answered with NotImplemented."""
 
 
+STORED_ONLY: Final = frozenset(
+    {
+        "DeleteBucketAnalyticsConfiguration",
+        "DeleteBucketIntelligentTieringConfiguration",
+        "DeleteBucketMetricsConfiguration",
+        "DeleteBucketReplication",
+        "GetBucketAccelerateConfiguration",
+        "GetBucketAnalyticsConfiguration",
+        "GetBucketIntelligentTieringConfiguration",
+        "GetBucketMetricsConfiguration",
+        "GetBucketReplication",
+        "ListBucketAnalyticsConfigurations",
+        "ListBucketIntelligentTieringConfigurations",
+        "ListBucketMetricsConfigurations",
+        "PutBucketAccelerateConfiguration",
+        "PutBucketAnalyticsConfiguration",
+        "PutBucketIntelligentTieringConfiguration",
+        "PutBucketMetricsConfiguration",
+        "PutBucketReplication",
+    }
+)
+"""Operations that work on a configuration which is checked, kept and given back, and has no effect here."""
+
+OLDER_NAMES: Final[Mapping[str, str]] = {
+    "GetBucketLifecycle": "GetBucketLifecycleConfiguration",
+    "GetBucketNotification": "GetBucketNotificationConfiguration",
+    "PutBucketLifecycle": "PutBucketLifecycleConfiguration",
+    "PutBucketNotification": "PutBucketNotificationConfiguration",
+}
+"""Deprecated operations whose requests are those of another."""
+
+OTHER_KINDS: Final = frozenset({"ListDirectoryBuckets", "ListObjectAnnotations", "WriteGetObjectResponse"})
+"""Operations nobody can ask here: of directory buckets and object lambdas, which have hosts of their own, and of
+annotations, whose marker is refused."""
+
+
 def _named() -> frozenset[str]:
     tables = [*BUCKET_MARKERS.values(), *OBJECT_MARKERS.values(), SERVICE_PLAIN, BUCKET_PLAIN, OBJECT_PLAIN]
     variants = {*OBJECT_LEVEL_OF_COPY.values(), *LISTED_WITHOUT_ID.values()}
