@@ -6,7 +6,7 @@ Knows which of them runs where and how often. Must not know what they do.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import gevent
 
@@ -18,17 +18,25 @@ from app.core.s3.lifecycle import Clock
 from app.core.types import Bucket
 from app.faces.http.exchange import Record
 from app.faces.http.s3.acting import Acting
+from app.ports.chunks import ChunkStore
 from app.ports.metadata import MetadataStore
+from app.runtime.buffers import BufferPool
 from app.services import notifications
 from app.services.access_logs import AccessLogs
 from app.services.acting_configs import ActingConfigs
+from app.services.blobs import Blobs
 from app.services.directory import Directory
+from app.services.drafts import Drafts
 from app.services.expiring import Expiring
 from app.services.guard import Guard
+from app.services.inventory import Inventories
 from app.services.lifecycle import Lifecycle, LifecycleSettings
 from app.services.lifecycle_status import LifecycleStatus
 from app.services.notifications import Deliveries, DeliverySettings, Target
 from app.services.objects import Objects
+from app.services.ownership import Ownership
+from app.services.reading import Reading
+from app.services.sealing import Sealing
 from app.services.transitions import LOCAL, Transitions
 from roles.running import SOURCES, Running, now_ms
 
@@ -55,9 +63,18 @@ class Backgrounds:
         }
 
 
-def start(running: Running, store: MetadataStore) -> Backgrounds:
+class Ground(NamedTuple):
+    """What the manager's share stands on."""
+
+    store: MetadataStore
+    chunks: ChunkStore
+    directory: Directory
+    sealing: Sealing
+
+
+def start(running: Running, ground: Ground) -> Backgrounds:
     """Start the manager's share."""
-    settings = running.told.settings
+    settings, store = running.told.settings, ground.store
     lifecycle = _lifecycle(settings, store)
     every_s = float(settings.lifecycle_interval_s)
     if settings.lifecycle_day_s:
@@ -71,6 +88,15 @@ def start(running: Running, store: MetadataStore) -> Backgrounds:
         lambda reason: running.log.write("warning", "event dropped", reason=reason),
     )
     running.every("notifications", _DELIVERY_SECONDS, lambda: deliveries.run(_HOLDER))
+    inventories = Inventories(
+        store,
+        _objects(running, ground),
+        SOURCES,
+        _HOLDER,
+        Clock(settings.lifecycle_day_s * 1000),
+        lambda reason: running.log.write("warning", "inventory failed", reason=reason),
+    )
+    running.every("inventory", every_s, inventories.run)
     return Backgrounds(LifecycleStatus(store, lifecycle), deliveries)
 
 
@@ -127,6 +153,15 @@ def targets(settings: Settings) -> dict[str, Target]:
         arn, url, *files = text.split(" ")
         found[arn] = Target(url, Path(files[0]).read_text().strip() if files else "")
     return found
+
+
+def _objects(running: Running, ground: Ground) -> Objects:
+    """What the manager writes objects by: inventories' files, one at a time."""
+    settings, store = running.told.settings, ground.store
+    guard = Guard(store, ground.directory)
+    drafts = Drafts(guard, Ownership(ground.directory), ground.sealing, settings.storage_classes)
+    blobs = Blobs(store, ground.chunks, BufferPool(4 * limits.CHUNK_BYTES_MAX), running.offload, SOURCES)
+    return Objects(store, blobs, Reading(store, ground.chunks, SOURCES), guard, drafts, settings.inline_bytes)
 
 
 def _lifecycle(settings: Settings, store: MetadataStore) -> Lifecycle:

@@ -18,9 +18,12 @@ from app.faces.http.admin import Gate, Services, admin_blueprint
 from app.ports.metadata import MetadataStore
 from app.runtime.telemetry import metrics
 from app.services.control import Control
+from app.services.directory import Directory
 from app.services.gc import Gc, GcSettings
 from app.services.iam import Iam
+from app.services.keyring import Keyring
 from app.services.kms_keys import KmsKeys
+from app.services.sealing import Sealing
 from roles import backgrounds, control_plane, stores
 from roles.data_dir import DataDir
 from roles.handover import Handover
@@ -44,7 +47,9 @@ def build(told: Handover) -> Application:
     board = FileReadBoard(directory.reads)
     gc = Gc(store, chunks, board, SOURCES, GcSettings(_HOLDER, settings.gc_grace_s * 1000))
     running.every("gc", settings.gc_interval_s, gc.run)
-    acting = backgrounds.start(running, store)
+    keyring = Keyring(cluster.state, sealer.open_material)
+    sealing = Sealing(keyring, os.urandom, over_http=False)
+    acting = backgrounds.start(running, backgrounds.Ground(store, chunks, Directory(cluster), sealing))
 
     gate = Gate(cluster.state, sealer.unseal, time, settings.metrics_token, metrics_open=settings.dev)
     desk = control_plane.desk(cluster, SOURCES)

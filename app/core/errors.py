@@ -81,6 +81,7 @@ S3_ERRORS: Mapping[str, tuple[int, str]] = {
     "InvalidRange": (416, "The requested range is not satisfiable"),
     "InvalidRequest": (400, "Invalid Request"),
     "InvalidRetentionPeriod": (400, "Default retention period must be a positive integer value."),
+    "InvalidS3DestinationBucket": (400, "The destination bucket is not valid."),
     "InvalidStorageClass": (400, "The storage class you specified is not valid."),
     "InvalidTag": (400, "The tag provided was not a valid tag."),
     "InvalidTargetBucketForLogging": (

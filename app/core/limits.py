@@ -202,3 +202,4 @@ SWEEP_ROWS_PER_SECOND: Final = 20_000  # versions the lifecycle sweep judges, at
 DRY_RUN_MAX: Final = 1_000  # actions one dry run tells
 LOG_PREFIX_CHARS_MAX: Final = 800  # of access logs' names: room is left for what follows
 ACCESS_LOG_BYTES_MAX: Final = 8 * MIB  # lines of access logs a worker holds between two rolls
+INVENTORY_FILE_ROWS: Final = 20_000  # about, of one CSV file of an inventory: one step reads and writes so many

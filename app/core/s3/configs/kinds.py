@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from app.core.s3 import tags
-from app.core.s3.configs import cors, encryption, replication, stored, website
+from app.core.s3.configs import cors, encryption, inventory, replication, stored, website
 from app.core.s3.configs.grammar import Grammar, Node
 from app.core.types import Bucket
 
@@ -101,6 +101,13 @@ METRICS: Final = NamedKind(
     "s3:GetMetricsConfiguration",
     "s3:PutMetricsConfiguration",
     "ListMetricsConfigurationsResult",
+)
+INVENTORY: Final = NamedKind(
+    "inventory",
+    inventory.INVENTORY,
+    "s3:GetInventoryConfiguration",
+    "s3:PutInventoryConfiguration",
+    "ListInventoryConfigurationsResult",
 )
 TIERING: Final = NamedKind(
     "intelligent-tiering",

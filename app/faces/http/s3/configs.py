@@ -36,6 +36,7 @@ LASTING: Final[Mapping[str, Kind]] = {
 NAMED: Final[Mapping[str, NamedKind]] = {
     "BucketAnalyticsConfiguration": kinds.ANALYTICS,
     "BucketIntelligentTieringConfiguration": kinds.TIERING,
+    "BucketInventoryConfiguration": kinds.INVENTORY,
     "BucketMetricsConfiguration": kinds.METRICS,
 }
 """Kinds of which a bucket has several: Get, Put, Delete and List."""
