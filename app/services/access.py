@@ -50,9 +50,8 @@ ANONYMOUS = Identity(NOBODY, None)
 
 
 class _Known(NamedTuple):
-    """A caller as of a version of the control state. `sealed`: the secret, None when the key is not active."""
+    """A caller as of one control state. `sealed`: the secret, None when the key is not active."""
 
-    version: int
     caller: Caller
     sealed: bytes | None
 
@@ -64,7 +63,8 @@ class Access:
         self._cluster = cluster
         self._unseal = unseal
         self._offload = offload
-        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._state: ClusterState | None = None
+        self._known: OrderedDict[str, _Known] = OrderedDict()  # of that state
 
     def authenticate(self, request: sigv4.SignedRequest, now_ms: int) -> Identity:
         """Believe the request's claim, or raise: AccessDenied (expired, unsigned headers), InvalidAccessKeyId (also
@@ -99,15 +99,17 @@ class Access:
     def _holder(self, access_key: str) -> _Known | None:
         """The holder of a key in the state of now; None when nobody is."""
         state = self._cluster.state()
+        if state is not self._state:
+            # By the object, not by its version: a restored backup gives a number a second time.
+            self._known.clear()
+            self._state = state
         known = self._known.get(access_key)
-        if known is None or known.version != state.version:
+        if known is None:
             known = _gathered(state, access_key)
-            if known is None:
-                return None
-            self._known[access_key] = known
-            self._known.move_to_end(access_key)
-            while len(self._known) > CALLERS_KEPT_MAX:
-                self._known.popitem(last=False)
+            if known is not None:
+                self._known[access_key] = known
+                while len(self._known) > CALLERS_KEPT_MAX:
+                    self._known.popitem(last=False)
         return known
 
     def incoming(self, identity: Identity, headers: Mapping[str, str], body: Body) -> Incoming:
@@ -149,7 +151,7 @@ def _gathered(state: ClusterState, access_key: str) -> _Known | None:
     account, user = found
     keys = account.keys if user is None else user.keys
     sealed = next((key.sealed_secret for key in keys if key.access_key == access_key and key.active), None)
-    return _Known(state.version, _caller(account, user, access_key), sealed)
+    return _Known(_caller(account, user, access_key), sealed)
 
 
 def _caller(account: Account, user: User | None, access_key: str) -> Caller:

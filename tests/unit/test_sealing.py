@@ -64,3 +64,17 @@ def test_opened_secrets_are_remembered_within_a_bound(monkeypatch):
         for name, value in sealed.items():
             assert one.unseal(name, value) == SECRET + name
     assert len(one._opened) == 2
+
+
+def test_key_material_opens_as_its_own_version_of_its_own_key_only():
+    material = bytes(range(32))
+    sealed = sealer().seal_material("aws/s3", 3, material)
+    assert material not in sealed
+    assert sealer().open_material("aws/s3", 3, sealed) == material
+    for key_id, version in (("aws/s3", 2), ("other", 3)):
+        with pytest.raises(Corrupt, match="does not open"):
+            sealer().open_material(key_id, version, sealed)
+    with pytest.raises(Corrupt):
+        sealer().unseal("3 of aws/s3", sealed)
+    with pytest.raises(Corrupt, match="known form"):
+        sealer().open_material("aws/s3", 3, b"")
