@@ -117,7 +117,7 @@ def _decoded(raw: str) -> str:
         raise _bad_header(raw)
     try:
         return unquote_to_bytes(raw.replace("+", " ").encode("latin-1")).decode()
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise _bad_header(raw) from None
 
 
