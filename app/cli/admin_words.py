@@ -115,6 +115,7 @@ _SUBJECTS: Final = {
     "key": "access keys of an account, or of its user with --user",
     "kms": "the keyring's keys",
     "gc": "collection of freed chunks",
+    "lifecycle": "how a bucket's lifecycle rules went, and what they would do now",
 }
 _OF_KEY: Final = "/admin/v1/accounts/{account}{of_user}/keys"
 _SWITCHES: Final = {"activate": True, "deactivate": False}
@@ -239,6 +240,10 @@ WORDS: Final[Mapping[str, Mapping[str, Word]]] = {
             ("days",),
             lambda given: {"days": int(given["days"])} if given.get("days") else {},
         ),
+    },
+    "lifecycle": {
+        "status": Word("the last pass, by rule", "GET", "/admin/v1/lifecycle/{bucket}", ("bucket",)),
+        "dry-run": Word("what would be done now", "POST", "/admin/v1/lifecycle/{bucket}/dry-run", ("bucket",)),
     },
     "gc": {
         "status": Word("what waits to be collected", "GET", "/admin/v1/gc"),
