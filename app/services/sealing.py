@@ -164,14 +164,12 @@ class Sealing:
         return Sealed(encryption, DataKey(data_key, upload.bucket_id))
 
     def check_completion(self, call: Call, upload: Upload) -> None:
-        """A completion brings the key of SSE-C when the upload has checksums, and never a wrong one.
+        """A completion brings the key of SSE-C as every part did, whoever completes. Raises as of_part.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
         """
         encryption = upload.attributes.encryption
-        if encryption is None or encryption.scheme != SSE_C:
-            return
-        if upload.checksum_algorithm or customer_key(call.facts.headers, CUSTOMER) is not None:
+        if encryption is not None and encryption.scheme == SSE_C:
             self.of_part(call, upload)
 
     # --- opening data keys

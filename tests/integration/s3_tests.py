@@ -6,6 +6,7 @@ repository.
 """
 
 import argparse
+import re
 import subprocess
 import sys
 import time
@@ -40,13 +41,20 @@ ARGUMENTS = (
 
 
 MAIN = (
-    f"api_name = default\nkms_keyid = {KMS_KEYS[0]}\nkms_keyid2 = {KMS_KEYS[1]}\n"
+    "api_name = default\n"
     f"storage_classes = {', '.join(STORAGE_CLASSES)}\nlc_debug_interval = {LIFECYCLE_DAY_SECONDS}\n"
 )
 """What the suite asks of its main identity alone."""
 
 
-def configuration(port: int) -> str:
+def key_arns(server: Server) -> str:
+    """The lines that name the keys for SSE-KMS, by ARN: so answers name them, whatever they were asked by."""
+    shown = server.admin("kms", "list")
+    first, second = (next(iter(re.findall(rf"arn:aws:kms:\S+:key/{key_id}\b", shown))) for key_id in KMS_KEYS)
+    return f"kms_keyid = {first}\nkms_keyid2 = {second}\n"
+
+
+def configuration(port: int, keys: str = "") -> str:
     """The suite's configuration for a server on this port."""
     text = f"[DEFAULT]\nhost = localhost\nport = {port}\nis_secure = False\nssl_verify = False\n"
     text += "[fixtures]\nbucket prefix = zapfs-{random}-\niam name prefix = s3-tests-\niam path prefix = /s3-tests/\n"
@@ -55,7 +63,7 @@ def configuration(port: int) -> str:
             f"[{section}]\ndisplay_name = {name}\nuser_id = {digit * 64}\nemail = {name}@example.com\n"
             f"access_key = {access_key}\nsecret_key = {secret_key}\n"
         )
-        text += {"main": MAIN, "tenant": "tenant = testx\n"}.get(name, "")
+        text += {"main": MAIN + keys, "tenant": "tenant = testx\n"}.get(name, "")
     return text
 
 
@@ -83,7 +91,7 @@ def environment(suite: Path) -> Path:
 
 def run_suite(suite: Path, server: Server, tests: list[str], root: Path) -> Mapping[str, tuple[str, str]]:
     """Run the tests; name -> (passed | failed | skipped, first line of the reason)."""
-    (root / "s3tests.conf").write_text(configuration(server.s3_port))
+    (root / "s3tests.conf").write_text(configuration(server.s3_port, key_arns(server)))
     (root / "tests").write_text("\n".join(tests))
     report = root / "report.xml"
     command = [str(environment(suite)), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout", "120"]
