@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.cluster.built_in import BUILT_IN
-from app.core.errors import Corrupt, S3Error
-from app.core.policy.grammar import BUCKET, IDENTITY, TRUST, check_bucket_policy, check_size, parse, stored
+from app.core.errors import S3Error
+from app.core.policy.grammar import BUCKET, IDENTITY, TRUST, check_bucket_policy, check_size, parse
 
 STATEMENT = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}
 
@@ -170,12 +170,6 @@ def test_blanks_do_not_count_towards_the_size_of_an_identity_policy():
     check_size("a " * 100, 100)
     with pytest.raises(S3Error, match="MalformedPolicy"):
         check_size("a " * 101, 100)
-
-
-@pytest.mark.parametrize("found", [b"", b"\xff", b"{}", b'{"Statement": "x"}'])
-def test_a_stored_policy_that_cannot_be_read_is_corrupt(found):
-    with pytest.raises(Corrupt):
-        stored(found)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from app.core import limits
-from app.core.errors import Corrupt, S3Error
+from app.core.errors import S3Error
 from app.core.policy.actions import Actions
 from app.core.policy.audience import Audience
 from app.core.policy.conditions import Condition, operator_named
@@ -79,15 +79,6 @@ def parse(text: str, kind: str) -> Policy:
         raise malformed("Statement IDs (SID) in a single policy must be unique.")
     asks = any(statement.asks_object_tags for statement in statements)
     return Policy(kind, str(version), _text(root, "Id"), statements, asks)
-
-
-@lru_cache(limits.DOCUMENTS_PARSED_MAX)
-def stored(document: bytes) -> Policy:
-    """A bucket's policy as it was put. Raises Corrupt: whoever asks it must refuse."""
-    try:
-        return parse(document.decode(), BUCKET)
-    except (S3Error, UnicodeDecodeError) as error:
-        raise Corrupt(f"a stored policy does not parse: {error}") from error
 
 
 def check_bucket_policy(policy: Policy, bucket: str) -> None:
