@@ -112,6 +112,8 @@ RESCAN_FINDINGS_MAX: Final = 1_000  # damaged regions a recovery reports one by 
 # --- metadata store and its sweeps (design page CONTROL_AND_METADATA.md)
 BUCKETS_REMEMBERED_MAX: Final = 1_024  # buckets a process remembers between requests
 BUCKETS_REMEMBERED_SECONDS: Final = 1.0  # at most, should the process that changed one die before it could tell
+ATTRIBUTES_SHARED_MAX: Final = 256  # decoded attributes a process keeps, where their text is short
+ATTRIBUTES_SHARED_CHARS_MAX: Final = 128  # a content type and little more
 COMMIT_BATCH_MAX: Final = 256  # operations of one group commit
 COMMIT_PARTS_INLINE_MAX: Final = 500  # completing more parts leaves the hub's thread (3 us a part)
 COMMIT_QUEUE_MAX: Final = 4_096  # waiting operations of one process before Unavailable

@@ -1,6 +1,7 @@
 """Durable inline commits and point reads of the metadata store: processes x greenlets on one database.
 
 python -m tests.bench.metadata [--processes 4] [--greenlets 8] [--seconds 5] [--bytes 4096] [--directory DIR]
+    [--versioning Enabled --keys 8]   in a bucket with versioning, on so few keys that their stacks grow deep
 """
 
 import argparse
@@ -13,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from app.core.types import Attributes, Bucket, Checksum, Content, Version
+from app.core.types import Attributes, Bucket, Checksum, Content, Version, Versioning
 from app.ports.metadata import Commit
 
 BUCKET = bytes(16)
@@ -29,7 +30,7 @@ def commit_of(key: bytes, payload: bytes) -> Commit:
     ref_id = new_id()
     attributes = Attributes(headers={"content-type": "application/octet-stream"})
     checksum = Checksum("CRC32", "AAAAAA==")
-    version = Version(BUCKET, key, bytes(16), 0, ref_id, len(payload), ETAG, 1, OWNER, attributes, checksum)
+    version = Version(BUCKET, key, new_id(), 0, ref_id, len(payload), ETAG, 1, OWNER, attributes, checksum)
     return Commit(version, Content(ref_id, len(payload), payload))
 
 
@@ -51,7 +52,8 @@ def work(path: str, options: argparse.Namespace) -> None:
 
     def put() -> None:
         while time.monotonic() < end:
-            key = b"bench/" + os.urandom(8).hex().encode()
+            name = os.urandom(8) if options.keys is None else bytes([os.urandom(1)[0] % options.keys])
+            key = b"bench/" + name.hex().encode()
             began = time.perf_counter()
             store.commit(commit_of(key, payload))
             latencies.append(time.perf_counter() - began)
@@ -74,6 +76,8 @@ def main() -> None:
     parser.add_argument("--greenlets", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--bytes", type=int, default=4096)
+    parser.add_argument("--versioning", type=Versioning, default=Versioning.OFF)
+    parser.add_argument("--keys", type=int, default=None)
     parser.add_argument("--directory", default=None)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.directory) as directory:
@@ -86,7 +90,8 @@ def run(path: str, options: argparse.Namespace) -> None:
 
     context = multiprocessing.get_context("fork")
     migrate(path)
-    setup = context.Process(target=lambda: SqliteStore(path).bucket_create(Bucket(BUCKET, "bench", OWNER, 1)))
+    bucket = Bucket(BUCKET, "bench", OWNER, 1, "", options.versioning)
+    setup = context.Process(target=lambda: SqliteStore(path).bucket_create(bucket))
     setup.start()
     setup.join()
     processes = [context.Process(target=work, args=(path, options)) for _ in range(options.processes)]

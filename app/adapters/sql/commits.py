@@ -24,7 +24,8 @@ def commit(db: Connection, commit: Commit) -> Version:
     stacks.place(db, placing)
     if leaving is not None:
         stacks.leave(db, leaving)
-    announce_to(db, commit.announce, placing.version)
+    if commit.announce is not None:
+        announce_to(db, commit.announce, placing.version)
     return placing.version
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
+from app.core.limits import ATTRIBUTES_SHARED_CHARS_MAX, ATTRIBUTES_SHARED_MAX
 from app.core.types import (
     NO_LOCK,
     Attributes,
@@ -177,9 +178,14 @@ def plain_attributes(storage_class: str) -> Attributes:
 
 
 def attributes_of(storage_class: str, text: str | None) -> Attributes:
-    """From the storage_class and attributes columns; NULL = nothing but the class."""
+    """From the storage_class and attributes columns; NULL = nothing but the class. Values of short texts, mostly a
+    content type, are shared: decoding one takes as long as the rest of the row (docs/design/metadata.md)."""
     if text is None:
         return plain_attributes(storage_class)
+    return (_shared if len(text) <= ATTRIBUTES_SHARED_CHARS_MAX else _decoded)(storage_class, text)
+
+
+def _decoded(storage_class: str, text: str) -> Attributes:
     fields = json.loads(text)
     if len(fields) == PLAIN_FIELDS:
         return Attributes(fields[0], fields[1], storage_class, fields[2])
@@ -194,6 +200,9 @@ def attributes_of(storage_class: str, text: str | None) -> Attributes:
         NO_LOCK if lock is None else Lock(*lock),
         None if encryption is None else Encryption(encryption[0], b64decode(encryption[1]), *encryption[2:]),
     )
+
+
+_shared = lru_cache(maxsize=ATTRIBUTES_SHARED_MAX)(_decoded)
 
 
 def attributes_text(attributes: Attributes) -> str | None:

@@ -104,7 +104,8 @@ def place(db: Connection, placing: Placing) -> Version:
     db.execute(_PUT_VERSION, (*key, SEQ_MAX - version.seq, *values, version.delete_marker))
     if placing.replaced is not None:
         forget(db, placing.replaced)
-    _marks_write(db, key, placing.before, placing.after)
+    if placing.after is not placing.before:
+        _marks_write(db, key, placing.before, placing.after)
     return version
 
 
