@@ -16,7 +16,8 @@ _ARN: Final = re.compile(
     r"arn:aws[a-z-]*:(?:iam::[0-9]{12}:(?:user|role)/[\x21-\x7e]{1,576}|sts::[0-9]{12}:assumed-role/[\x21-\x7e]{1,576})",
     re.ASCII,
 )
-_ARN_OF_ACCOUNT: Final = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:root", re.ASCII)
+_ARN_OF_ACCOUNT: Final = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}|[A-Za-z][A-Za-z0-9_-]{0,63}):root", re.ASCII)
+"""Accounts go by their ids; other stores' policies, brought here, may call one by a name, which nobody here has."""
 _CANONICAL: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _SERVICE: Final = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+", re.ASCII)
 _FEDERATED_CHARS_MAX: Final = 2_048
@@ -53,8 +54,10 @@ class Audience:
     def _add(self, kind: str, text: str) -> None:
         if text == "*" and kind in ("AWS", "*"):
             self.everybody = True
-        elif kind == "AWS" and (_ARN_OF_ACCOUNT.fullmatch(text) or _ACCOUNT.fullmatch(text)):
-            self._accounts.add(text.removesuffix(":root")[-12:])
+        elif kind == "AWS" and _ACCOUNT.fullmatch(text):
+            self._accounts.add(text)
+        elif kind == "AWS" and (account := _ARN_OF_ACCOUNT.fullmatch(text)):
+            self._accounts.add(account[1])
         elif kind == "AWS" and _ARN.fullmatch(text) and "*" not in text and "?" not in text:
             self._arns.add(text)
         elif kind == "CanonicalUser" and _CANONICAL.fullmatch(text):
