@@ -40,6 +40,7 @@ def judged(conditions: Any, fields: dict[str, str], now_s: float = NOW) -> None:
         ),
         ([{"bucket": "b"}], {"bucket": "b", "x-amz-signature": "s", "x-amz-checksum-crc32": "c"}),
         ([{"bucket": "b"}, ["content-length-range", 0, 1]], {"bucket": "b"}),
+        ([{"bucket": "b"}, ["starts-with", "$x-amz-server-side-encryption", ""]], {"bucket": "b"}),
         ([["starts-with", "$bucket", "b"], ["eq", "$x", "\\$y"]], {"bucket": "b", "x": "\\$y"}),
     ],
 )

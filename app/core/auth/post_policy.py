@@ -38,7 +38,8 @@ class Condition(NamedTuple):
     def holds(self, value: str | None) -> bool:
         """Whether a field of this value (None: absent) may be posted."""
         if value is None:
-            return False
+            # "Anything" includes nothing; a form without a key names no object, whatever its policy says.
+            return self.operator == "starts-with" and not self.value and self.name != "key"
         if self.operator == "eq":
             return value == self.value
         # Several content types in one field: each must begin so.

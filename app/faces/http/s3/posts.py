@@ -16,6 +16,7 @@ from app.core.auth import post_policy
 from app.core.body import Body
 from app.core.errors import S3Error
 from app.core.s3 import post_form, tags
+from app.core.s3.encryption import answer_headers
 from app.core.s3.post_form import Form
 from app.core.s3.wanted import wanted
 from app.core.s3.xml import Writer
@@ -116,6 +117,7 @@ def _answer(exchange: Exchange, fields: Mapping[str, str], stored: Stored) -> Re
     location = f"{scheme}://{exchange.headers.get('host', '')}{path}/{quote(key)}"
     headers: Headers = [("ETag", etag), *answers.version_header(stored.shown)]
     headers += answers.checksum_headers(stored.version.checksum)
+    headers += answer_headers(stored.version.attributes.encryption, with_context=True)
     redirect = _redirect(fields)
     if redirect:
         query = f"bucket={quote(bucket)}&key={quote(key, '')}&etag={quote(etag, '')}"
