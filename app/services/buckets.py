@@ -73,6 +73,10 @@ class Buckets:
         page = found[:limit]
         return BucketPage(page, page[-1].name if len(found) > limit and page else "")
 
+    def may_create(self, call: Call, name: str) -> None:
+        """Asked before a document is read. Raises AccessDenied."""
+        self._require(call, _unborn(call, name), "s3:CreateBucket")
+
     def create(self, call: Call, name: str, birth: Birth) -> Bucket:
         """Claim `name` for the caller; durable on return.
 

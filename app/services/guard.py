@@ -88,6 +88,17 @@ class Guard:
             self._demand(call, Subject(bucket, "s3:PutObjectAcl", key, owner=writer_of(call, bucket)))
         return Admission(bucket)
 
+    def may_send(self, call: Call, name: str, action: str) -> None:
+        """Before a document that names the keys is read: refuse those whom no key could be allowed, as nothing in the
+        bucket speaks for them. Each key asks `admit` for itself. Raises NoSuchBucket, AccessDenied.
+        """
+        bucket = self.bucket(name)
+        caller = call.caller
+        if caller.canonical_id != bucket.owner and not caller.root and POLICY not in bucket.configs:
+            # What a user's own policies say of keys nobody knows yet is left out: the account is asked in its stead.
+            account = caller._replace(principal=None if caller.canonical_id else caller.principal)
+            self._demand(call._replace(caller=account), Subject(bucket, action))
+
     def require(
         self, call: Call, bucket: Bucket, action: str, key: bytes = b"", version: Version | None = None
     ) -> None:

@@ -69,6 +69,7 @@ class BucketHandlers:
         """
         name = exchange.operation.bucket
         check_bucket_name(name)
+        self._buckets.may_create(exchange.call, name)
         headers = exchange.headers
         ownership = headers.get("x-amz-object-ownership", "") and ownership_named(headers["x-amz-object-ownership"])
         acl = acl_requests.requested(headers)
