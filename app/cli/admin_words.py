@@ -60,6 +60,10 @@ def _document(given: Given) -> Content:
     return {"document": json.loads(Path(given["file"]).read_text())}
 
 
+def _boundary(given: Given) -> Content:
+    return {"arn": given["arn"] or ""}
+
+
 def _tags(given: Given) -> dict[str, str]:
     pairs = (one.partition("=") for one in given.get("tag") or ())
     return {key: value for key, _, value in pairs}
@@ -96,9 +100,7 @@ def _tagged(room: str) -> dict[str, Word]:
     """What users and roles have alike."""
     one = f"/admin/v1/accounts/{{account}}/{room}/{{name}}"
     who = ("account", "name")
-    bounded = Word(
-        "permission boundary; none takes it away", "PUT", one + "/boundary", (*who, "arn?"), (), _chosen("arn")
-    )
+    bounded = Word("permission boundary; none takes it away", "PUT", one + "/boundary", (*who, "arn?"), (), _boundary)
     tagged = Word("replace all tags", "PUT", one + "/tags", who, ("tag*",), lambda given: {"tags": _tags(given)})
     return {"boundary": bounded, "tag": tagged}
 

@@ -10,7 +10,7 @@ from botocore.client import Config
 from botocore.exceptions import ClientError
 
 from tests.integration.server import Server, ServerFailed
-from tests.wire.signer import Credentials
+from tests.wire.signer import EMPTY_SHA256, Credentials, Signer
 
 READ = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
 KEYS = Credentials("AKUSERUSERUSERUSER00", "secret-of-a-user-0123456789abcdef0123456789")
@@ -89,6 +89,30 @@ def test_a_user_of_the_operator_s_account_does_not_administer(served):
     done = served_as.launch_raw(["admin", "account", "list", *whom])
     assert done.returncode == 1
     assert "InvalidAccessKeyId" in done.stderr or "AccessDenied" in done.stderr
+
+
+def test_a_boundary_takes_away_what_it_does_not_allow(served):
+    def may_create() -> bool:
+        time.sleep(1.1)
+        return served.raw(KEYS).call("PUT", "/bounded-bucket").status == 200
+
+    served.admin("user", "boundary", "team", "mia", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
+    try:
+        assert not may_create()
+    finally:
+        served.admin("user", "boundary", "team", "mia")
+    assert may_create()
+
+
+@pytest.mark.parametrize("what", ["boundary", "tags", "inline/all"])
+def test_a_request_that_forgets_its_field_takes_nothing_away(served, what):
+    path = f"/admin/v1/accounts/team/users/mia/{what}"
+    head = {"host": f"127.0.0.1:{served.admin_port}"}
+    signed = Signer(served.credentials, service="zapfs").sign("PUT", path, head, EMPTY_SHA256)
+    with Server(served.data_dir, s3_port=served.admin_port).raw().connect() as connection:
+        connection.send_head("PUT", path, signed)
+        answer = connection.answer("PUT")
+    assert (answer.status, json.loads(answer.body)["code"]) == (400, "InvalidArgument")
 
 
 def test_a_managed_policy_has_versions_and_stays_while_it_is_attached(served, tmp_path):

@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 
 from app.core.cluster import AccessKey, Account, Holder
 from app.faces.http.admin.gate import Gate
-from app.faces.http.admin.json_wire import answer, done, fields
+from app.faces.http.admin.json_wire import answer, done, fields, needed
 from app.services.control import Control, CreatedKey, NewAccount
 
 _CHOICES: Final[Mapping[str, type]] = dict.fromkeys(NewAccount.__dataclass_fields__, str)
@@ -56,7 +56,7 @@ def _add_keys(face: Blueprint, gate: Gate, control: Control) -> None:
     @face.put(f"{_OF_ACCOUNT}/<key>")
     @face.put(f"{_OF_USER}/<key>")
     def update_key(account: str, key: str, user: str = "") -> Response:
-        active = fields(gate.admitted(), active=bool).get("active", True)
+        active = needed(gate.admitted(), "active", bool)
         control.set_key_active(Holder(account, user), key, active)
         return done()
 

@@ -14,7 +14,7 @@ from app.core.cluster.identities import ROOMS
 from app.core.limits import ROLE_SESSION_SECONDS
 from app.faces.http.admin.accounts import shown_key
 from app.faces.http.admin.gate import Gate
-from app.faces.http.admin.json_wire import answer, done, fields
+from app.faces.http.admin.json_wire import answer, done, fields, needed
 from app.services.iam import Iam, Wanted
 
 _KINDS: Final = {room: kind for kind, room in ROOMS.items()}
@@ -69,7 +69,7 @@ def _add_entities(face: Blueprint, gate: Gate, iam: Iam) -> None:
 def _add_permissions(face: Blueprint, gate: Gate, iam: Iam) -> None:
     @face.put(f"{_HOLDER}/inline/<policy>")
     def put_inline_policy(account: str, room: str, name: str, policy: str) -> Response:
-        document = fields(gate.admitted(), document=object).get("document", "")
+        document = needed(gate.admitted(), "document", object)
         iam.put_inline(Who(account, _KINDS[room], name), policy, document)
         return done()
 
@@ -93,7 +93,7 @@ def _add_permissions(face: Blueprint, gate: Gate, iam: Iam) -> None:
 
     @face.put(f"{_HOLDER}/boundary")
     def put_boundary(account: str, room: str, name: str) -> Response:
-        policy_arn = fields(gate.admitted(), arn=str).get("arn", "")
+        policy_arn = needed(gate.admitted(), "arn", str)
         iam.set_boundary(Who(account, _KINDS[room], name), policy_arn)
         return done()
 
@@ -101,7 +101,7 @@ def _add_permissions(face: Blueprint, gate: Gate, iam: Iam) -> None:
 def _add_attributes(face: Blueprint, gate: Gate, iam: Iam) -> None:
     @face.put(f"{_HOLDER}/tags")
     def put_tags(account: str, room: str, name: str) -> Response:
-        tags = fields(gate.admitted(), tags=dict).get("tags", {})
+        tags = needed(gate.admitted(), "tags", dict)
         iam.set_tags(Who(account, _KINDS[room], name), tags)
         return done()
 
@@ -142,7 +142,7 @@ def _add_versions(face: Blueprint, gate: Gate, iam: Iam) -> None:
 
     @face.put(f"{_POLICY}/default")
     def set_default_version(account: str, name: str) -> Response:
-        version_id = fields(gate.admitted(), version=str).get("version", "")
+        version_id = needed(gate.admitted(), "version", str)
         iam.set_default_version(Who(account, "policy", name), version_id)
         return done()
 

@@ -32,6 +32,14 @@ def fields(content: bytes, **kinds: type) -> dict[str, Any]:
     return {name: _checked(name, value, kinds[name]) for name, value in found.items()}
 
 
+def needed(content: bytes, name: str, kind: type) -> Any:
+    """The one field of a body that must have it: what is missing is no wish to take something away."""
+    found = fields(content, **{name: kind})
+    if name not in found:
+        raise S3Error("InvalidArgument", f"{name} is missing.")
+    return found[name]
+
+
 def _checked(name: str, value: Any, kind: type) -> Any:
     if kind is object:
         if isinstance(value, dict):
