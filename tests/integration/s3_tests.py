@@ -36,6 +36,7 @@ ARGUMENTS = (
     *("--regions", "default", "--object-ownership", "ObjectWriter", "--block-public-access", "false"),
     *("--storage-classes", ",".join(("STANDARD", "STANDARD_IA", "GLACIER", *STORAGE_CLASSES))),
     *("--lifecycle-day-s", str(LIFECYCLE_DAY_SECONDS), "--lifecycle-interval-s", "1"),
+    *("--transition-bytes-min", "0", "--access-log-roll-s", "5"),
 )
 """What the suite expects of new buckets is what S3 gave them before 2023."""
 
