@@ -20,6 +20,8 @@ from app.core.policy.grammar import BUCKET, parse
 from app.core.policy.public import is_public
 from app.core.policy.s3_context import Acted, S3Context
 from app.core.policy.statement import Policy, Request
+from app.core.s3.configs.stored import tags_are_asked
+from app.core.s3.tags import stored_tags
 from app.core.types import Bucket, Version
 from app.services.call import Call
 from app.services.directory import Directory
@@ -90,7 +92,7 @@ class Verdicts:
             facts = facts._replace(parameters={"prefix": subject.key.decode("utf-8", "replace")})
         version = subject.version
         tags = _NO_TAGS if version is None else version.attributes.tags
-        acted = Acted(self._directory.account_id(subject.bucket.owner), tags)
+        acted = Acted(self._directory.account_id(subject.bucket.owner), tags, _bucket_tags(subject.bucket))
         return S3Context(facts, call.caller.identity, call.now_ms, acted)
 
     def charge(self, call: Call, bucket: Bucket) -> None:
@@ -104,6 +106,14 @@ class Verdicts:
         if call.caller.identity.kind == "anonymous" or call.facts.headers.get("x-amz-request-payer") != "requester":
             raise S3Error("AccessDenied", reason="the requester pays, and did not agree to")
         call.stages.charged = True
+
+
+def _bucket_tags(bucket: Bucket) -> Mapping[str, str]:
+    """What policies may ask of the bucket's own tags: nothing, unless its owner turned that on.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/buckets-tagging-enable-abac.html
+    """
+    return stored_tags(bucket.configs.get("tagging")) if tags_are_asked(bucket.configs.get("abac")) else _NO_TAGS
 
 
 def _policy(bucket: Bucket, *, theirs: bool) -> Policy | None:

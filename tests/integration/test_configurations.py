@@ -130,9 +130,8 @@ def test_what_a_bucket_always_has_is_told_before_it_is_put(client: Any, room: st
     client.put_bucket_accelerate_configuration(Bucket=room, AccelerateConfiguration={"Status": "Enabled"})
     assert client.get_bucket_accelerate_configuration(Bucket=room)["Status"] == "Enabled"
     assert client.get_bucket_abac(Bucket=room)["AbacStatus"]["Status"] == "Disabled"
-    with pytest.raises(ClientError) as caught:
-        client.put_bucket_abac(Bucket=room, AbacStatus={"Status": "Enabled"})
-    assert code_of(caught) == "NotImplemented"
+    client.put_bucket_abac(Bucket=room, AbacStatus={"Status": "Enabled"})
+    assert client.get_bucket_abac(Bucket=room)["AbacStatus"]["Status"] == "Enabled"
 
 
 NAMED = {

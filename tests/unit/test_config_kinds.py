@@ -170,7 +170,6 @@ def test_rules_across_configurations_are_decided_on_the_bucket() -> None:
     for kind, document in (
         (kinds.REPLICATION, FULL["replication"][1]),
         (kinds.ACCELERATE, FULL["accelerate"][1]),
-        (kinds.ABAC, changed("abac", ("Disabled", "Enabled"))),
     ):
         with pytest.raises(S3Error):
             checked(kind, document, bucket)

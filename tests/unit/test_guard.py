@@ -355,3 +355,14 @@ def test_who_may_write_may_not_set_a_list_without_the_permission():
     assert may(joe, where, "s3:PutObject")
     assert not may(joe, where, "s3:PutObject", x_amz_acl="public-read")
     assert not may(joe, where, "s3:PutObject", x_amz_grant_read="id=x")
+
+
+def test_a_buckets_tags_are_asked_where_its_owner_says_so():
+    condition = {"StringEquals": {"aws:ResourceTag/team": "red"}}
+    tagging = b"<Tagging><TagSet><Tag><Key>team</Key><Value>red</Value></Tag></TagSet></Tagging>"
+    joe = user(OWNER, statement("Allow", "s3:ListBucket", BUCKET_ARN, Condition=condition))
+    on, off = (b"<AbacStatus><Status>%s</Status></AbacStatus>" % status for status in (b"Enabled", b"Disabled"))
+    assert may(joe, bucket(tagging=tagging, abac=on), "s3:ListBucket")
+    assert not may(joe, bucket(tagging=tagging, abac=off), "s3:ListBucket")
+    assert not may(joe, bucket(tagging=tagging), "s3:ListBucket")
+    assert not may(joe, bucket(abac=on), "s3:ListBucket")

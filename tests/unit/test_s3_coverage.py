@@ -30,7 +30,6 @@ sub-resource nobody knows is refused as well.
 NOTES = {
     "GetBucketAccelerateConfiguration": "there is no faster way than the one there is",
     "ListDirectoryBuckets": "there are no directory buckets",
-    "PutBucketAbac": "`Disabled` only: enabling it is refused",
     "WriteGetObjectResponse": "there are no object lambdas",
 }
 

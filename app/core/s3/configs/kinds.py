@@ -86,7 +86,7 @@ ACCELERATE: Final = Kind(
     stored.ACCELERATE_ABSENT,
     stored.check_accelerate,
 )
-ABAC: Final = Kind("abac", stored.ABAC, "s3:GetBucketAbac", "s3:PutBucketAbac", stored.ABAC_ABSENT, stored.check_abac)
+ABAC: Final = Kind("abac", stored.ABAC, "s3:GetBucketAbac", "s3:PutBucketAbac", stored.ABAC_ABSENT)
 
 ANALYTICS: Final = NamedKind(
     "analytics",

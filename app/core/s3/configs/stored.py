@@ -36,13 +36,9 @@ def check_accelerate(bucket: Bucket, node: Node) -> None:
         raise S3Error("InvalidRequest", message)
 
 
-def check_abac(bucket: Bucket, node: Node) -> None:
-    """Policies are not asked about a bucket's own tags: enabling that would promise what is not done. Raises
-    NotImplemented."""
-    if node.text("Status") == "Enabled":
-        raise S3Error(
-            "NotImplemented", "Attribute-based access control by bucket tags is not implemented by this server."
-        )
+def tags_are_asked(stored: bytes | None) -> bool:
+    """Whether policies may ask for the bucket's tags, by its stored ABAC document. Raises Corrupt."""
+    return stored is not None and ABAC.stored(stored).text("Status") == "Enabled"
 
 
 # --- what several named kinds share
