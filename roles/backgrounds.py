@@ -50,12 +50,16 @@ class Backgrounds:
     """What the admin face tells of, and the metrics count."""
 
     lifecycle: LifecycleStatus
+    sweep: Lifecycle
     deliveries: Deliveries
 
     def gauges(self) -> Mapping[str, tuple[str, float]]:
         """Name -> (help, value)."""
         counts = self.deliveries.counts
         return {
+            "zapfs_lifecycle_acted": ("Versions and uploads rules acted on.", self.sweep.outcomes.get("acted", 0)),
+            "zapfs_lifecycle_kept": ("Actions of rules a lock or a change kept.", self.sweep.outcomes.get("kept", 0)),
+            "zapfs_lifecycle_failed": ("Actions of rules that failed.", self.sweep.outcomes.get("failed", 0)),
             "zapfs_notifications_waiting": ("Event records not delivered yet.", self.deliveries.waiting()),
             "zapfs_notifications_delivered": ("Event records targets took since the start.", counts.delivered),
             "zapfs_notifications_failed": ("Deliveries that failed and are tried again.", counts.failed),
@@ -97,7 +101,7 @@ def start(running: Running, ground: Ground) -> Backgrounds:
         lambda reason: running.log.write("warning", "inventory failed", reason=reason),
     )
     running.every("inventory", every_s, inventories.run)
-    return Backgrounds(LifecycleStatus(store, lifecycle), deliveries)
+    return Backgrounds(LifecycleStatus(store, lifecycle), lifecycle, deliveries)
 
 
 def acting(settings: Settings, store: MetadataStore, guard: Guard, directory: Directory) -> Acting:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from app.core import limits
-from app.core.errors import Corrupt, StoreError
+from app.core.errors import Corrupt, Missing, StoreError
 from app.core.s3 import lifecycle
 from app.core.s3.lifecycle import DAY_MS, Action, Clock, Facts, Judge
 from app.core.s3.stacks import Found, Place, judged
@@ -51,7 +51,9 @@ class LifecycleSettings:
 
 
 class Lifecycle:
-    """The sweeper of one process. Errors of single versions are counted and met again at the next pass."""
+    """The sweeper of one process. Errors of single versions are counted and met again at the next pass.
+
+    `outcomes`: how many actions were done (acted, kept, failed) since the process began."""
 
     def __init__(self, store: MetadataStore, sources: Sources, expiring: Expiring, settings: LifecycleSettings) -> None:
         self._store = store
@@ -59,20 +61,24 @@ class Lifecycle:
         self._expiring = expiring
         self._settings = settings
         self._after = ""
+        self._held_until_ms = 0
+        self.outcomes: dict[str, int] = {}
 
     def run(self, steps_max: int = limits.SWEEP_STEPS_MAX) -> int:
         """One turn of at most `steps_max` steps; returns how many were taken. It begins with the bucket at which the
         turn before ended. 0 also when another process sweeps."""
         steps, seen, started_at = 0, set[str](), self._after
-        for bucket in self._ruled(self._after):
-            seen.add(note_name(bucket))
+        for ruled in self._ruled(self._after):
+            seen.add(note_name(ruled))
+            bucket: Bucket | None = ruled
             more: bool | None = True
-            while more:
+            while more and bucket is not None:
                 if steps >= steps_max or not self._holds():
                     return steps
                 more = self._step(bucket)
                 steps += more is not None
-            self._after = bucket.name
+                bucket = self._again(ruled)
+            self._after = ruled.name
         self._after = ""
         if not started_at and self._holds():
             self._forget_others(seen)
@@ -105,8 +111,22 @@ class Lifecycle:
                 return
             after = page[-1].name
 
+    def _again(self, ruled: Bucket) -> Bucket | None:
+        """The bucket as it is by now: rules taken away end a pass at its next step. None when it has none any more."""
+        try:
+            bucket = self._store.bucket_get(ruled.name)
+        except Missing:
+            return None
+        return bucket if bucket.bucket_id == ruled.bucket_id and KIND in bucket.configs else None
+
     def _holds(self) -> bool:
-        return self._store.lease_take(LEASE, self._settings.holder, self._sources.now_ms(), LEASE_MS)
+        """Whether this process sweeps; the lease is renewed when half of it is over, as a renewal is a commit."""
+        now_ms = self._sources.now_ms()
+        if now_ms + LEASE_MS // 2 < self._held_until_ms:
+            return True
+        held = self._store.lease_take(LEASE, self._settings.holder, now_ms, LEASE_MS)
+        self._held_until_ms = now_ms + LEASE_MS if held else 0
+        return held
 
     def _judge(self, bucket: Bucket) -> Judge:
         rules = lifecycle.rules(bucket.configs[KIND])
@@ -174,6 +194,11 @@ class Lifecycle:
         state.count(action.rule_id, self._tried(partial(self._expiring.abort, upload)))
 
     def _tried(self, act: Callable[[], str]) -> str:
+        outcome = self._outcome(act)
+        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
+        return outcome
+
+    def _outcome(self, act: Callable[[], str]) -> str:
         try:
             return act()
         except StoreError:

@@ -127,10 +127,8 @@ class Deliveries:
         delivered = 0
         for _ in range(limits.DELIVERY_PAGES_MAX):
             now_ms = self._sources.now_ms()
-            if not self._store.lease_take(LEASE, holder, now_ms, LEASE_MS):
-                break
             due = self._store.tasks_due(EVENTS, now_ms, limits.DELIVERY_PAGE)
-            if not due:
+            if not due or not self._store.lease_take(LEASE, holder, now_ms, LEASE_MS):
                 break
             delivered += self._deliver(due, now_ms)
         return delivered

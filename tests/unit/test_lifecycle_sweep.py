@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from app.adapters.sql.store import SqliteStore
 from app.core.ids import make_id
 from app.core.s3.configs.lifecycle import canonical
-from app.core.s3.lifecycle import Clock
+from app.core.s3.lifecycle import Action, Clock
 from app.core.types import (
     NO_LOCK,
     Attributes,
@@ -245,6 +246,46 @@ def test_a_sweep_cut_off_anywhere_goes_on_from_where_it_stood(rig: Rig) -> None:
     rig.sweeper("one").run()
     rig.sweeper("one").run()
     assert rig.left() == []
+
+
+@pytest.mark.parametrize("change", ["overwritten", "retagged", "removed"])
+def test_a_version_that_changed_since_it_was_judged_is_kept(rig: Rig, change: str) -> None:
+    rig.rules(EXPIRE)
+    judged = rig.put(b"a")
+    if change == "overwritten":
+        rig.put(b"a")
+    elif change == "retagged":
+        rig.store.version_amend(rig.bucket_id, b"a", None, lambda version: Attributes(tags={"keep": "me"}))
+    else:
+        rig.delete(b"a")
+    left = rig.left()
+    expiring = Expiring(rig.store, rig.sources, Transitions(rig.store, {"GLACIER": "local"}), of_system)
+    for kind in ("expire", "expire-noncurrent", "transition"):
+        assert expiring.act(rig.bucket, judged, Action(kind, "r0", 0, "GLACIER")) == "kept"
+    assert rig.left() == left
+
+
+def test_a_noncurrent_version_that_became_current_is_kept(rig: Rig) -> None:
+    rig.rules(NONCURRENT, versioning=Versioning.ENABLED)
+    judged = rig.put(b"a")
+    expiring = Expiring(rig.store, rig.sources, Transitions(rig.store, {}), of_system)
+    assert expiring.act(rig.bucket, judged, Action("expire-noncurrent", "r0", 0)) == "kept"
+    assert rig.left() == [(b"a", False)]
+
+
+def test_rules_taken_away_end_a_pass_at_its_next_step(rig: Rig) -> None:
+    rig.rules(EXPIRE)
+    for number in range(1_200):
+        rig.put(b"%04d" % number)
+    rig.later(2)
+
+    def remove(rows: int) -> None:
+        rig.store.bucket_amend(rig.bucket_id, lambda bucket: replace(bucket, configs={}))
+
+    sweeper = rig.sweeper("one")
+    sweeper._settings = replace(sweeper._settings, pause=remove)
+    sweeper.run()
+    assert 600 < len(rig.left()) < 800
 
 
 def test_only_the_holder_of_the_lease_sweeps(rig: Rig) -> None:
