@@ -53,6 +53,7 @@ RETENTION_DAYS_MAX: Final = 36_500  # of a default retention (S3's own bounds)
 RETENTION_YEARS_MAX: Final = 100
 ACL_GRANTS_MAX: Final = 100  # grants of one access control list (S3's own bound)
 DOCUMENTS_PARSED_MAX: Final = 4_096  # stored texts of one kind a process keeps parsed: lists, settings, policies
+POLICIES_PARSED_MAX: Final = 512  # parsed policies a process keeps; the largest take 300 KiB and 6 ms
 CONFIGS_PARSED_MAX: Final = 512  # parsed bucket configurations kept per kind by one process
 HELD_BODY_BYTES_MAX: Final = 256 * KIB  # an object sent without a length is held whole; S3 wants a length for more
 

@@ -125,12 +125,12 @@ def _policy(bucket: Bucket, *, theirs: bool) -> Policy | None:
     return _denials(document) if theirs else _parsed(document)
 
 
-@lru_cache(limits.DOCUMENTS_PARSED_MAX)
+@lru_cache(limits.POLICIES_PARSED_MAX)
 def _parsed(document: bytes) -> Policy:
     return parse(document.decode("utf-8", "surrogateescape"), BUCKET)
 
 
-@lru_cache(limits.DOCUMENTS_PARSED_MAX)
+@lru_cache(limits.POLICIES_PARSED_MAX)
 def _denials(document: bytes) -> Policy:
     policy = _parsed(document)
     return replace(policy, statements=tuple(one for one in policy.statements if not one.allows))

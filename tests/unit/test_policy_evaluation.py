@@ -105,6 +105,12 @@ def test_across_accounts_both_sides_allow_and_nobody_has_but_one(principal, reso
     assert (found.allowed, found.missing) == (allowed, missing)
 
 
+def test_what_a_list_grants_everybody_needs_no_policy_whatever_the_buckets_says_besides():
+    for resource in (None, named(OWN), named(OTHER)):
+        assert decision(user([], SILENT), resource, acl=True).allowed
+    assert not decision(user(), bucket_policy(effect="Deny"), acl=True).allowed
+
+
 ELEMENTS = [
     ({"action": "s3:getobject"}, True),
     ({"action": "s3:Get?bject"}, True),

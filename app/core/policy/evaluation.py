@@ -106,7 +106,12 @@ def decide(request: Request, resource: Policy | None = None, acl_allows: bool = 
         return denial
     of_identity = _identity_allow(request, allowed_by)
     missing = next((policy.kind for policy in narrowing if policy not in allowed_by), "")
-    granted = _resource_allow(resource, of_resource, acl_allows)
+    if acl_allows:
+        granted: Decision | None = _ACL
+    elif resource is not None and of_resource.allow is not None:
+        granted = _decision(Effect.ALLOW, "resource", resource.policy_id, of_resource.allow)
+    else:
+        granted = None
     if not principal.account_id or principal.kind in ("anonymous", "service"):
         return granted or _wanting("resource")
     if principal.account_id == request.resource_account:
@@ -141,12 +146,6 @@ def _identity_allow(request: Request, allowed_by: dict[AttachedPolicy, Statement
         if statement is not None:
             return _decision(Effect.ALLOW, policy.kind, policy.name, statement)
     return None
-
-
-def _resource_allow(resource: Policy | None, said: _Said, acl_allows: bool) -> Decision | None:
-    if resource is not None and said.allow is not None:
-        return _decision(Effect.ALLOW, "resource", resource.policy_id, said.allow)
-    return _ACL if acl_allows else None
 
 
 def _ask_own(

@@ -56,7 +56,7 @@ def check_size(text: str, chars_max: int) -> None:
         raise malformed(f"Policy size exceeds {chars_max} characters")
 
 
-@lru_cache(limits.DOCUMENTS_PARSED_MAX)
+@lru_cache(limits.POLICIES_PARSED_MAX)
 def parse(text: str, kind: str) -> Policy:
     """The policy of a text. `kind`: BUCKET (at most 20 KiB of UTF-8, names principals), IDENTITY (names none; also
     boundaries and session policies) or TRUST (names principals, no resources). Raises MalformedPolicy, nothing else.
