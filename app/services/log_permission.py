@@ -8,9 +8,9 @@ from typing import Final
 
 from app.core.acl import grants
 from app.core.acl.settings import acl_of
-from app.core.errors import Corrupt
-from app.core.policy import grammar
+from app.core.errors import S3Error
 from app.core.policy.evaluation import Effect, decide
+from app.core.policy.grammar import BUCKET, parse
 from app.core.policy.principal import Principal
 from app.core.policy.s3_context import Acted, S3Context
 from app.core.policy.statement import Request
@@ -29,8 +29,8 @@ def may_deliver(directory: Directory, source: Bucket, target: Bucket, key: str, 
     if any(grant.grantee == grants.LOG_DELIVERY and grant.permission in _WRITES for grant in granted):
         return True
     try:
-        policy = grammar.stored(target.configs["policy"])
-    except (Corrupt, KeyError):
+        policy = parse(target.configs["policy"].decode("utf-8", "surrogateescape"), BUCKET)
+    except (S3Error, KeyError):
         return False
     account = directory.account_id(source.owner)
     more = {"aws:sourcearn": (f"arn:aws:s3:::{source.name}",), "aws:sourceaccount": (account,)}
