@@ -8,13 +8,16 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from app.core import limits
+from app.core.acl.grants import FULL_CONTROL
+from app.core.acl.requests import AclRequest, AskedGrant
 from app.core.errors import S3Error, StoreError
 from app.core.integrity import NOTHING
 from app.core.policy.principal import SERVICE
 from app.core.s3 import access_log
 from app.core.s3.access_log import Entry
 from app.core.s3.configs import logging
-from app.core.s3.wanted import NOTHING_WANTED
+from app.core.s3.configs.logging import LogRule
+from app.core.s3.wanted import NOTHING_WANTED, Wanted
 from app.core.types import Bucket
 from app.ports.metadata import MetadataStore
 from app.services.call import Call, Caller, Sources, Stages
@@ -110,8 +113,16 @@ class AccessLogs:
                 return False
             caller = Caller(account, target.owner, "", "", root=True, principal=SERVICE)
             call = Call(caller, "", now_ms, Stages())
-            self._objects.put(call, Target(target.name, key), NOTHING_WANTED, Incoming(HeldBody(data), NOTHING))
+            wanted = _wanted(rule, target)
+            self._objects.put(call, Target(target.name, key), wanted, Incoming(HeldBody(data), NOTHING))
         except (S3Error, StoreError) as error:
             self._dropped(f"the log of {where.source}: {error}")
             return False
         return True
+
+
+def _wanted(rule: LogRule, target: Bucket) -> Wanted:
+    """The list of a log object, where the rule grants anybody anything."""
+    if not rule.granted:
+        return NOTHING_WANTED
+    return NOTHING_WANTED._replace(acl=AclRequest(asked=(AskedGrant("id", target.owner, FULL_CONTROL), *rule.granted)))

@@ -77,7 +77,9 @@ def test_lines_are_kept_until_they_are_written_and_lost_with_the_permission(hous
         house.store.bucket_create(Bucket(house.sources.new_id(), name, OWNER.canonical_id, house.now_ms))
     made = logging.canonical(
         b"<BucketLoggingStatus><LoggingEnabled><TargetBucket>logs</TargetBucket><TargetPrefix>log/</TargetPrefix>"
-        b"</LoggingEnabled></BucketLoggingStatus>"
+        b"<TargetGrants><Grant><Grantee xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' xsi:type='CanonicalUser'>"
+        + f"<ID>{OTHER.canonical_id}</ID>".encode()
+        + b"</Grantee><Permission>READ</Permission></Grant></TargetGrants></LoggingEnabled></BucketLoggingStatus>"
     )
     assert made is not None
     set_config(house, "source", "logging", made[0])
@@ -93,7 +95,9 @@ def test_lines_are_kept_until_they_are_written_and_lost_with_the_permission(hous
     assert keeper.roll() == 0
     [written] = house.store.currents_scan(house.store.bucket_get("logs").bucket_id, b"", True, None, 9)
     assert written.key.startswith(b"log/2027-")
+    version = house.store.current(written.bucket_id, written.key)
     assert written.owner == OWNER.canonical_id
+    assert grants.Grant(OTHER.canonical_id, "READ") in grants.decode(version.attributes.acl, version.owner)
     set_config(house, "logs", "policy", b"{}")
     keeper.gather(source, entry(house))
     assert keeper.roll() == 0

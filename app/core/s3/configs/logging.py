@@ -7,10 +7,13 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLogging.htm
 from typing import Final, NamedTuple
 
 from app.core import limits
+from app.core.acl.grants import WRITE
+from app.core.acl.requests import AskedGrant
 from app.core.s3.configs.grammar import XSI_TYPE, Choice, Field, Grammar, Node, Record, malformed
 from app.core.s3.configs.leaves import text, word
 
 _GRANTEES: Final = {"CanonicalUser": "ID", "AmazonCustomerByEmail": "EmailAddress", "Group": "URI"}
+_KINDS: Final = {"ID": "id", "EmailAddress": "email", "URI": "uri"}
 
 
 def _check_grantee(node: Node) -> None:
@@ -46,12 +49,13 @@ LOGGING: Final = Grammar("BucketLoggingStatus", Record(Field("LoggingEnabled", _
 
 class LogRule(NamedTuple):
     """Where the log goes. `partitioned`: objects are named below account, region, bucket and day; `by_event`: the day
-    of the requests, not of the delivery."""
+    of the requests, not of the delivery. `granted`: on each of its objects, beside the owner's own."""
 
     bucket: str
     prefix: str
     partitioned: bool = False
     by_event: bool = False
+    granted: tuple[AskedGrant, ...] = ()
 
 
 def canonical(document: bytes) -> tuple[bytes, LogRule] | None:
@@ -83,4 +87,16 @@ def _rule(node: Node) -> LogRule:
         enabled.text("TargetPrefix"),
         partitioned is not None,
         partitioned is not None and partitioned.text("PartitionDateSource") == "EventTime",
+        _granted(enabled.node("TargetGrants") or Node([])),
     )
+
+
+def _granted(target_grants: Node) -> tuple[AskedGrant, ...]:
+    """WRITE on an object permits nothing, so that it is not written into lists."""
+    found = []
+    for grant in target_grants.nodes("Grant"):
+        grantee, permission = grant.node("Grantee") or Node([]), grant.text("Permission")
+        element = _GRANTEES[grantee.text(XSI_TYPE)]
+        if permission != WRITE:
+            found.append(AskedGrant(_KINDS[element], grantee.text(element), permission))
+    return tuple(found)

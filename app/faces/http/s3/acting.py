@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
 from app.core import limits
+from app.core.acl.settings import ENFORCED, ownership_of
 from app.core.errors import S3Error
 from app.core.s3.configs import lifecycle, logging, notification
 from app.core.s3.xml import Writer
@@ -118,6 +119,8 @@ class LoggingHandlers:
             now_ms = exchange.call.now_ms
             if target is None or not may_deliver(self._directory, bucket, target, rule.prefix, now_ms):
                 raise S3Error("InvalidTargetBucketForLogging", fields={"TargetBucket": rule.bucket})
+            if rule.granted and ownership_of(target) == ENFORCED:
+                raise S3Error("InvalidArgument", "The target bucket has no access control lists to grant by.")
             return {"logging": document}
 
         self._configs.put(exchange.call, addressed(exchange, "s3:PutBucketLogging"), make)
