@@ -1,6 +1,6 @@
 """Grammars of small configurations: request payment, acceleration, analytics, metrics, intelligent tiering, ABAC.
 
-Knows which documents there are. But for request payment they are kept and given back, and act on nothing here
+Knows which documents there are. But for request payment and ABAC they are kept and given back, and act on nothing here
 (docs/design/configurations.md says so of each).
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketAnalyticsConfiguration.html and its like
 """
