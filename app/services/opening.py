@@ -19,13 +19,13 @@ class Opening:
     `stored`: where its frames lie in the stored bytes. Pieces are handed to `open` in order, each of whole frames.
     """
 
-    __slots__ = ("_buffer", "_data_key", "_frames", "_left", "_next", "_ref_id", "_size", "_skip", "stored")
+    __slots__ = ("_buffer", "_data_key", "_frames", "_lead", "_left", "_next", "_ref_id", "_size", "stored")
 
     def __init__(self, data_key: DataKey, ref_id: RefId, size: int, start: int, end: int) -> None:
         span = frame_span(size, start, end)
         self.stored = (span.start, span.end)
         self._next = span.first
-        self._skip = span.skip
+        self._lead = span.lead
         self._left = end - start
         self._data_key = data_key
         self._ref_id = ref_id
@@ -43,7 +43,7 @@ class Opening:
             self._buffer = memoryview(bytearray(len(sealed)))
         count = self._frames.open(self._next, memoryview(sealed), self._buffer)
         self._next += -(-len(sealed) // STORED_FRAME_BYTES)
-        plain = self._buffer[self._skip : count][: self._left]
-        self._skip = 0
+        plain = self._buffer[self._lead : count][: self._left]
+        self._lead = 0
         self._left -= len(plain)
         return plain

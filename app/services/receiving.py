@@ -7,7 +7,6 @@ chunk. Two staging slices and two chunks of SEALED_CHUNK_FRAMES fit the two chun
 """
 
 from collections.abc import Sequence
-from time import monotonic
 from typing import Final, Protocol
 
 from app.core import limits
@@ -62,9 +61,8 @@ class PlainReceiver:
     def receive(self, body: Body, digesting: Digesting, chunk: memoryview, call: Call) -> None:
         for start in range(0, len(chunk), limits.SLICE_BYTES):
             piece = chunk[start : start + limits.SLICE_BYTES]
-            begun = monotonic()
-            _fill(body, piece)
-            call.stages.add("receive", monotonic() - begun)
+            with call.stages.timed("receive"):
+                _fill(body, piece)
             digesting.update(piece, in_chunk=True)
 
 
@@ -100,13 +98,11 @@ class SealingReceiver:
         filled = 0
         while filled < len(chunk):
             piece = self._staging[self._next // limits.SEALED_SLICE_FRAMES & 1][: self._left]
-            begun = monotonic()
-            _fill(body, piece)
-            call.stages.add("receive", monotonic() - begun)
+            with call.stages.timed("receive"):
+                _fill(body, piece)
             digesting.update(piece, in_chunk=False)  # returns when nobody reads the other staging slice any more
-            begun = monotonic()
-            count = self._frames.seal(self._next, piece, chunk[filled:])
-            call.stages.add("seal", monotonic() - begun)
+            with call.stages.timed("seal"):
+                count = self._frames.seal(self._next, piece, chunk[filled:])
             digesting.name(chunk[filled : filled + count])
             filled += count
             self._left -= len(piece)

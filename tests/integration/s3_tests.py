@@ -42,8 +42,7 @@ ARGUMENTS = (
 
 
 MAIN = (
-    "api_name = default\n"
-    f"storage_classes = {', '.join(STORAGE_CLASSES)}\nlc_debug_interval = {LIFECYCLE_DAY_SECONDS}\n"
+    f"api_name = default\nstorage_classes = {', '.join(STORAGE_CLASSES)}\nlc_debug_interval = {LIFECYCLE_DAY_SECONDS}\n"
 )
 """What the suite asks of its main identity alone."""
 

@@ -9,7 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.house import noise
-from tests.integration.server import Credentials, Server
+from tests.integration.server import Server
+from tests.wire.signer import Credentials
 
 MIB = 1024 * 1024
 CUSTOMER = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}

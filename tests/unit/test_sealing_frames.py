@@ -123,8 +123,8 @@ def test_a_span_names_exactly_the_frames_it_touches(size, data):
     assert (span.end - 1) // STORED_FRAME_BYTES == (end - 1) // FRAME_BYTES
     assert span.end <= stored_size(size)
     plain = span.end - span.start - TAG_BYTES * -(-(span.end - span.start) // STORED_FRAME_BYTES)
-    assert span.skip < FRAME_BYTES
-    assert span.first * FRAME_BYTES + span.skip == start
+    assert span.lead < FRAME_BYTES
+    assert span.first * FRAME_BYTES + span.lead == start
     assert end <= span.first * FRAME_BYTES + plain < end + FRAME_BYTES
 
 
@@ -135,7 +135,7 @@ def test_a_span_of_frames_opens_to_the_span_of_bytes(size, data):
     whole = (DATA * 2)[:size]
     span = frame_span(size, start, end)
     found = opened(sealed(whole)[span.start : span.end], size, span.first)
-    assert found[span.skip : span.skip + end - start] == whole[start:end]
+    assert found[span.lead : span.lead + end - start] == whole[start:end]
 
 
 BINDING = Binding("aws:kms", BUCKET, b"key", '{"a":"b"}')

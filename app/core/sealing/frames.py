@@ -45,12 +45,12 @@ def stored_size(size: int) -> int:
 
 class FrameSpan(NamedTuple):
     """The frames a span of plaintext touches. `first`: index of the first; `start`..`end`: where they lie in the stored
-    bytes; `skip`: bytes of the first frame's plaintext before the span."""
+    bytes; `lead`: bytes of the first frame's plaintext before the span."""
 
     first: int
     start: int
     end: int
-    skip: int
+    lead: int
 
 
 def frame_span(size: int, start: int, end: int) -> FrameSpan:
