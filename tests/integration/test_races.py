@@ -2,6 +2,7 @@
 
 import hashlib
 import multiprocessing
+import os
 import threading
 from collections.abc import Callable
 
@@ -13,15 +14,15 @@ from tests.wire.connection import RawClient
 from tests.wire.signer import UNSIGNED
 
 WRITERS = 32
-ROUNDS = 50
+ROUNDS = int(os.environ.get("ZAPFS_RACE_ROUNDS", "50"))  # a thousand by hand: some minutes
 
 
-def _race(raw: RawClient, barrier: "threading.Barrier", results: list[list[int]], who: int, rounds: int) -> None:
+def _race(raw: RawClient, barrier: "threading.Barrier", results: list[list[int]], who: int, bucket: str) -> None:
     """One writer: its own connection, one conditional PUT per round, all writers released together."""
     with raw.connect(60) as connection:
-        for number in range(rounds):
+        for number in range(len(results)):
             body = b"%d" % who
-            target = f"/race/{number}"
+            target = f"/{bucket}/{number}"
             headers = {"content-length": str(len(body)), "if-none-match": "*"}
             head = raw.head("PUT", target, headers, UNSIGNED)
             barrier.wait(60)
@@ -37,18 +38,23 @@ def four_workers(own_server: Callable[..., Server]) -> Server:
 
 
 @pytest.mark.slow
-def test_of_racing_conditional_writers_exactly_one_wins(four_workers: Server) -> None:
-    raw = four_workers.raw()
-    assert raw.call("PUT", "/race").status == 200
+@pytest.mark.timeout(110 + ROUNDS)
+@pytest.mark.parametrize("versioning", ["", "Enabled", "Suspended"])
+def test_of_racing_conditional_writers_exactly_one_wins(four_workers: Server, versioning: str) -> None:
+    raw, bucket = four_workers.raw(), f"race{versioning.lower()}"
+    assert raw.call("PUT", f"/{bucket}").status == 200
+    if versioning:
+        configuration = {"Status": versioning}
+        four_workers.client().put_bucket_versioning(Bucket=bucket, VersioningConfiguration=configuration)
     barrier = threading.Barrier(WRITERS)
     results: list[list[int]] = [[] for _ in range(ROUNDS)]
     threads = [
-        threading.Thread(target=_race, args=(raw, barrier, results, who, ROUNDS), daemon=True) for who in range(WRITERS)
+        threading.Thread(target=_race, args=(raw, barrier, results, who, bucket), daemon=True) for who in range(WRITERS)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(100)
+        thread.join(100 + ROUNDS)
     for statuses in results:
         assert len(statuses) == WRITERS
         assert statuses.count(200) == 1, statuses

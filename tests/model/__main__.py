@@ -23,7 +23,7 @@ def main() -> int:
     os.environ["ZAPFS_MODEL_STEPS"] = str(options.steps)
     print(f"seed {options.seed}", flush=True)
     page = f"tests/model/test_{options.of}_model.py"
-    failed = pytest.main(["-q", "-p", "no:cacheprovider", f"--hypothesis-seed={options.seed}", page])
+    failed = pytest.main(["-q", "--timeout=0", "-p", "no:cacheprovider", f"--hypothesis-seed={options.seed}", page])
     module, machine = MACHINES[options.of]
     print(f"{getattr(import_module(f'tests.model.{module}'), machine).steps} steps checked")
     return int(failed)

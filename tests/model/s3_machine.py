@@ -1,4 +1,4 @@
-"""The use cases on one bucket against a dictionary of stacks: versions, markers, locks, uploads, copies, renames, appends.
+"""The use cases on one bucket against a dictionary: versions, markers, locks, uploads, copies, renames, appends.
 
 `Stack` is what S3 promises, written the way one would without caring for cost. Every step runs on both; a refusal must
 come from both, with the same code.
@@ -112,7 +112,8 @@ class S3Machine(RuleBasedStateMachine):
         try:
             result = act()
         except S3Error as error:
-            assert error.code == code, (error.code, code)
+            if error.code != code:
+                raise AssertionError(f"refused with {error.code}, not {code or 'done'}") from error
             return None
         assert code == "", f"done, and not refused with {code}"
         return result
@@ -309,9 +310,8 @@ class S3Machine(RuleBasedStateMachine):
     def read_version(self, key: bytes, depth: int) -> None:
         place = self.place_at(key, depth)
         entry = self.at(key, place)
-        if entry is None:
-            refused = "NoSuchVersion"
-        else:
+        refused = "NoSuchVersion"
+        if entry is not None:
             refused = "MethodNotAllowed" if entry.body is None else ""
         body = self.does(refused, lambda: self.read(key, place))
         if not refused and entry is not None:
@@ -321,7 +321,7 @@ class S3Machine(RuleBasedStateMachine):
         read = self.house.objects.get(self.house.call(), self.target(key, place), Selection())
         assert read.pieces is not None
         try:
-            return b"".join(bytes(piece) for piece in read.pieces)  # type: ignore[arg-type]
+            return b"".join(bytes(piece) for piece in read.pieces)
         finally:
             read.pieces.close()
 

@@ -35,6 +35,11 @@ def shown_text(version: Version, versioning: Versioning) -> str:
     return version_text(version)
 
 
+def written_text(version: Version) -> str:
+    """What the answer to a write tells: "" for the null version, of which S3 says nothing."""
+    return "" if version.version_id == NULL_VERSION else version_text(version)
+
+
 def place_of(version: Version) -> VersionPlace:
     """Where the version lies."""
     return NULL_PLACE if version.version_id == NULL_VERSION else VersionPlace(version.seq, version.version_id)
