@@ -101,7 +101,7 @@ class Verdicts:
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/RequesterPaysBuckets.html
         """
         payment = bucket.configs.get("requestPayment", b"")
-        if b"<Payer>Requester</Payer>" not in payment or call.caller.canonical_id == bucket.owner:
+        if b"<Payer>Requester</Payer>" not in payment or call.caller.root or call.caller.canonical_id == bucket.owner:
             return
         if call.caller.identity.kind == "anonymous" or call.facts.headers.get("x-amz-request-payer") != "requester":
             raise S3Error("AccessDenied", reason="the requester pays, and did not agree to")
