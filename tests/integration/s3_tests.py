@@ -143,6 +143,8 @@ def main() -> int:
     options = parser.parse_args()
     reasons = select(options.suite)
     tests = [node for node, reason in reasons.items() if not reason and options.select in node]
+    if not tests:
+        parser.error("no test is selected")  # an empty list would be the whole suite to pytest
     with temporary_directory() as root:
         with Server(root / "data", dev=True, arguments=list(ARGUMENTS)) as server:
             make_accounts(server)

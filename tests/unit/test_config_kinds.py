@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.core.errors import S3Error
 from app.core.s3.configs import cors, kinds, replication, stored, website
@@ -184,3 +186,16 @@ def test_what_stands_for_an_absent_configuration_is_one() -> None:
     for kind in (kinds.PAYMENT, kinds.ABAC):
         assert kind.grammar.canonical(kind.absent.encode()) == kind.absent.encode()
     assert b"<AccelerateConfiguration" in kinds.ACCELERATE.absent.encode()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(sorted(FULL)), st.integers(0, 2_000), st.integers(0, 40), st.binary(max_size=12))
+def test_a_document_changed_anywhere_is_read_or_refused(kind: str, at: int, gone: int, new: bytes) -> None:
+    grammar, document = FULL[kind]
+    raw = document.encode()
+    at %= len(raw)
+    try:
+        canonical = grammar.canonical(raw[:at] + new + raw[at + gone :])
+    except S3Error:
+        return
+    assert grammar.canonical(canonical) == canonical
