@@ -23,7 +23,7 @@ from app.ports.metadata import MetadataStore
 from app.services.call import Call
 from app.services.directory import Directory
 from app.services.ownership import writer_of
-from app.services.verdicts import Subject, Verdicts
+from app.services.verdicts import Subject, Verdicts, asks_for_object_tags
 
 Judge = Callable[[Version | None], None]
 
@@ -82,6 +82,9 @@ class Guard:
         else:
             self._verdicts.charge(call, bucket)
         if action in _OF_THE_OBJECT:
+            if action not in OBJECT_PERMISSION and not asks_for_object_tags(call, bucket):
+                # The object has no say but by its tags, and nobody asks for these.
+                self._demand(call, Subject(bucket, action, key))
             return Admission(bucket, partial(self._judge, call, bucket, action, key))
         self._demand(call, Subject(bucket, action, key))
         if action == "s3:PutObject" and not ACL_HEADERS.isdisjoint(call.facts.headers):

@@ -16,7 +16,7 @@ from app.core.acl import grants as acl
 from app.core.acl.settings import ENFORCED, POLICY, acl_of, block_of, ownership_of
 from app.core.errors import S3Error
 from app.core.policy.evaluation import Decision, Effect, decide
-from app.core.policy.grammar import BUCKET, parse
+from app.core.policy.grammar import BUCKET, IDENTITY, parse
 from app.core.policy.public import is_public
 from app.core.policy.s3_context import Acted, S3Context
 from app.core.policy.statement import Policy, Request
@@ -139,6 +139,20 @@ def _denials(document: bytes) -> Policy:
 @lru_cache(limits.DOCUMENTS_PARSED_MAX)
 def _is_public(document: bytes) -> bool:
     return is_public(_parsed(document))
+
+
+def asks_for_object_tags(call: Call, bucket: Bucket) -> bool:
+    """Whether a policy that may decide about the call asks for the tags of the object. One that cannot be read asks
+    for nothing: it denies."""
+    principal = call.caller.identity
+    attached = (*principal.identity, *principal.session, *((principal.boundary,) if principal.boundary else ()))
+    try:
+        policy = _policy(bucket, theirs=False)
+        if policy is not None and policy.asks_object_tags:
+            return True
+        return any(parse(one.text, IDENTITY).asks_object_tags for one in attached)
+    except S3Error:
+        return False
 
 
 def _is_shut_out(call: Call, bucket: Bucket) -> bool:

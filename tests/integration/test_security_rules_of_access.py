@@ -221,6 +221,51 @@ def test_no_body_is_asked_of_who_may_not_send_it(
             assert connection.interim() in (403, 404, 501), headers
 
 
+TAGS = b"<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"
+HOLD = b"<LegalHold><Status>ON</Status></LegalHold>"
+KEPT = b"<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>2099-01-01T00:00:00Z</RetainUntilDate></Retention>"
+MEDDLING = [
+    ("GET", "", b"", {}),
+    ("HEAD", "", b"", {}),
+    ("DELETE", "", b"", {}),
+    ("PUT", "", b"x", {}),
+    ("PUT", "", b"x", {"x-amz-write-offset-bytes": "1"}),
+    ("PUT", "", b"", {"x-amz-copy-source": "/{bucket}/k"}),
+    ("PUT", "?renameObject", b"", {"x-amz-rename-source": "/{bucket}/k"}),
+    ("GET", "?attributes", b"", {"x-amz-object-attributes": "ETag"}),
+    ("GET", "?acl", b"", {}),
+    ("PUT", "?acl", b"", {"x-amz-acl": "public-read"}),
+    ("GET", "?tagging", b"", {}),
+    ("PUT", "?tagging", TAGS, {}),
+    ("DELETE", "?tagging", b"", {}),
+    ("GET", "?legal-hold", b"", {}),
+    ("PUT", "?legal-hold", HOLD, {}),
+    ("GET", "?retention", b"", {}),
+    ("PUT", "?retention", KEPT, {}),
+    ("POST", "?uploads", b"", {}),
+]
+
+
+@pytest.mark.parametrize("meddling", MEDDLING)
+def test_neither_an_object_nor_its_absence_is_a_strangers_business(
+    server: Server, lists: str, stranger: Credentials, meddling: tuple[str, str, bytes, dict[str, str]]
+) -> None:
+    """authorise the real action on the real resource"""
+    method, query, body, headers = meddling
+    headers = {name: value.format(bucket=lists) for name, value in headers.items()}
+    versions = ("", "versionId=null") if query != "?uploads" and method != "PUT" else ("",)
+    for key in ("k", "no"):
+        for version in versions:
+            target = f"/{lists}/{key}{query}" + (("&" if query else "?") + version if version else "")
+            assert server.raw(stranger).call(method, target, body, headers).status == 403, target
+            with server.raw().connect() as connection:
+                length = {"content-length": str(len(body))}
+                connection.send_head(method, target, {"host": connection.authority} | headers | length)
+                connection.send_tolerant(body)
+                assert connection.answer(method).status == 403, target
+    assert server.raw().call("GET", f"/{lists}/k").body == b"x"
+
+
 def test_nobody_creates_a_bucket_and_has_none(server: Server, nobody: Any) -> None:
     """`Expect: 100-continue` is answered only after authentication and authorisation"""
     assert refusal(nobody.list_buckets) == "AccessDenied"
