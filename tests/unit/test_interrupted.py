@@ -17,6 +17,7 @@ from app.core.integrity import NOTHING
 from app.core.s3.multipart import RequestedPart
 from app.core.types import Attributes, BlobId
 from app.ports.chunks import BlobName
+from app.services.buckets import Birth
 from app.services.call import Sources
 from app.services.gc import Gc, GcSettings
 from app.services.multipart import UploadTarget
@@ -61,7 +62,7 @@ def disk() -> Disk:
 @pytest.fixture
 def house(tmp_path: Path, disk: Disk) -> Iterator[House]:
     made = House(tmp_path, disk)
-    made.buckets.create(made.call(), "bucket", "")
+    made.buckets.create(made.call(), "bucket", Birth())
     yield made
     made.close()
 
