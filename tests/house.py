@@ -145,7 +145,7 @@ class House:
         read = self.objects.get(self.call(), Target("bucket", key), Selection(span=lambda size: span))
         assert read.pieces is not None
         try:
-            return b"".join(bytes(piece) for piece in read.pieces)  # type: ignore[arg-type]
+            return b"".join(bytes(piece) for piece in read.pieces)
         finally:
             read.pieces.close()
 

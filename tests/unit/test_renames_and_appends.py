@@ -70,7 +70,7 @@ def test_an_object_grows_by_what_is_put_at_its_end(house: Versioned, sizes: list
     assert len(etags) == len(sizes)
     read = house.objects.get(house.call(), Target("plain", b"log"), Selection())
     assert read.pieces is not None
-    assert b"".join(bytes(piece) for piece in read.pieces) == whole  # type: ignore[arg-type]
+    assert b"".join(bytes(piece) for piece in read.pieces) == whole
     read.pieces.close()
     house.check()
 
