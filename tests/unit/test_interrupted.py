@@ -15,7 +15,8 @@ from app.core import limits
 from app.core.errors import Missing, S3Error, Unavailable
 from app.core.integrity import NOTHING
 from app.core.s3.multipart import RequestedPart
-from app.core.types import Attributes, BlobId
+from app.core.s3.wanted import NOTHING_WANTED
+from app.core.types import BlobId
 from app.ports.chunks import BlobName
 from app.services.buckets import Birth
 from app.services.call import Sources
@@ -94,7 +95,7 @@ def test_a_request_killed_while_its_commit_is_under_way_leaves_a_whole_object(ho
 def test_a_request_killed_while_it_cleans_up_keeps_its_buffer_until_nobody_reads_it(house: House, disk: Disk) -> None:
     disk.ready.clear()
     incoming = Incoming(BytesBody(noise(20 * MIB), end=9 * MIB), NOTHING)
-    putting = gevent.spawn(house.objects.put, house.call(), KEY, Attributes(), incoming)
+    putting = gevent.spawn(house.objects.put, house.call(), KEY, NOTHING_WANTED, incoming)
     disk.reached.wait()
     gevent.sleep(0.1)
     putting.kill(block=False)
@@ -122,7 +123,7 @@ def test_a_clock_that_jumps_ahead_costs_an_upload_under_way_nothing_but_a_retry(
             return got
 
     with pytest.raises(S3Error, match="SlowDown"):
-        house.objects.put(house.call(), KEY, Attributes(), Incoming(Slow(data), NOTHING))
+        house.objects.put(house.call(), KEY, NOTHING_WANTED, Incoming(Slow(data), NOTHING))
     assert house.put(b"key", data)
     house.later(limits.ORPHAN_SECONDS_MIN)
     house.gc.run()
@@ -143,7 +144,7 @@ def test_an_orphan_leaves_in_the_end(house: House, disk: Disk) -> None:
 
 def test_a_read_of_many_parts_ends_whole_though_the_object_is_replaced_and_swept(house: House) -> None:
     parts = [noise(5 * MIB, seed) for seed in range(1, 5)]
-    upload = house.multipart.create(house.call(), KEY, Attributes(), "", "")
+    upload = house.multipart.create(house.call(), KEY, NOTHING_WANTED, "", "")
     target = UploadTarget(KEY, upload.upload_id.hex())
     chosen = []
     for number, data in enumerate(parts, 1):
@@ -189,7 +190,7 @@ def test_a_read_that_began_after_the_sweep_did_keeps_what_the_same_sweep_release
 
 
 def test_parts_released_under_a_reader_are_missing_and_not_damage(house: House) -> None:
-    upload = house.multipart.create(house.call(), KEY, Attributes(), "", "")
+    upload = house.multipart.create(house.call(), KEY, NOTHING_WANTED, "", "")
     target = UploadTarget(KEY, upload.upload_id.hex())
     chosen = []
     for number in (1, 2):
@@ -197,7 +198,7 @@ def test_parts_released_under_a_reader_are_missing_and_not_damage(house: House) 
         chosen.append(
             RequestedPart(number, house.multipart.upload_part(house.call(), target, number, incoming).part.etag)
         )
-    version = house.multipart.complete(house.call(), target, chosen, None)
+    version = house.multipart.complete(house.call(), target, chosen, None).version
     slices = house.reading.contents(version)
     next(slices)
     house.put(b"key", b"another")
@@ -214,7 +215,7 @@ def test_blobs_a_device_fails_to_delete_keep_no_other_and_no_upkeep_waiting(
     disk.broken = {name.blob_id for name in disk.names()}
     for key in (b"stuck", b"fine"):
         house.put(key, noise(MIB, len(key)))
-        house.objects.delete(house.call(), Target("bucket", key))
+        house.delete(key)
         house.gc.run()
         house.later(10)
     house.later(400)
