@@ -148,7 +148,7 @@ class Attributes:
     `headers`: stored system headers by lower-case name (content-type, cache-control, content-disposition,
     content-encoding, content-language, expires, x-amz-website-redirect-location). `metadata`: user metadata, names
     lower-case without `x-amz-meta-`. `acl`: text form of an access control list (core/acl), "" = the owner alone.
-    Tags, ACL and lock of a stored version may change (`MetadataStore.version_amend`); the rest never does.
+    Tags, ACL, lock and storage class of a stored version may change (`MetadataStore.version_amend`); nothing else.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -163,8 +163,9 @@ class Attributes:
 class Version(NamedTuple):
     """One object version, or delete marker, as it is read.
 
-    `size`: bytes of plaintext. `owner`: canonical id of the object's owner. `etag` is unquoted: 32 hex digits, or `<hex>-<N>` for multipart. `ref_id` names its content; when `part_count` > 0
-    it is the upload's id instead and the bytes are those of its parts (`MetadataStore.parts_scan`) in order.
+    `size`: bytes of plaintext. `owner`: canonical id of the object's owner. `etag` is unquoted: 32 hex digits, or
+    `<hex>-<N>` for multipart. `ref_id` names its content; when `part_count` > 0 it is the upload's id instead and the
+    bytes are those of its parts (`MetadataStore.parts_scan`) in order.
     `seq` grows with the order of commits on one key, as long as the key has a version.
     """
 

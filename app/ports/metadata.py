@@ -158,8 +158,8 @@ class MetadataStore(Protocol):
         """Missing when there is none."""
 
     def bucket_amend(self, bucket_id: BucketId, amend: Callable[[Bucket], Bucket]) -> Bucket:
-        """Read, change and write a bucket in one transaction: its versioning, object lock (never off again) and configs;
-        the rest stays. Missing when the bucket is gone; whatever `amend` (pure) raises."""
+        """Read, change and write a bucket in one transaction: its versioning, object lock (never off again) and
+        configs; the rest stays. Missing when the bucket is gone; whatever `amend` (pure) raises."""
 
     def configs_scan(self, bucket_id: BucketId, kind: str, after: str, limit: int) -> list[tuple[str, bytes]]:
         """Named configurations of one kind (analytics, metrics, inventory, intelligent-tiering) by name > `after`."""
@@ -209,9 +209,17 @@ class MetadataStore(Protocol):
         """Versions and delete markers by (key, newest first), attributes included: those of key `start` with
         seq < `after_seq` (None = all of it; 0 = none of it), then those of keys > `start`; keys < `stop`."""
 
-    def version_amend(self, bucket_id: BucketId, key: bytes, place: VersionPlace | None, amend: Amend) -> Version:
-        """Change a version's tags, ACL or lock in one transaction (`place` None = the current one); returns it as it is
-        now. Missing when there is none (`amend` is not asked); whatever `amend` raises. A delete marker is Missing."""
+    def version_amend(
+        self,
+        bucket_id: BucketId,
+        key: bytes,
+        place: VersionPlace | None,
+        amend: Amend,
+        announce: Announce | None = None,
+    ) -> Version:
+        """Change a version's tags, ACL, lock or storage class in one transaction (`place` None = the current one);
+        returns it as it is now. Missing when there is none (`amend` is not asked); whatever `amend` raises. A delete
+        marker is Missing."""
 
     def append(self, appending: Appending) -> Version:
         """See Appending. Conflict in a bucket with versioning, or when fenced; Missing when the bucket is gone."""
@@ -234,10 +242,10 @@ class MetadataStore(Protocol):
         announce: Announce | None = None,
     ) -> Deletion:
         """Delete without naming a version, by the bucket's versioning as the transaction sees it. Off: the current
-        version is removed and its content released. Enabled: `marker` (fresh version_id, delete_marker) goes on top, also
-        where the key has no version. Suspended: the null version is removed, and `marker` goes on top as the null one.
-        `check` sees the current version, `replaced_check` what is about to be removed for good. Missing when the bucket
-        is gone."""
+        version is removed and its content released. Enabled: `marker` (fresh version_id, delete_marker) goes on top,
+        also where the key has no version. Suspended: the null version is removed, and `marker` goes on top as the null
+        one. `check` sees the current version, `replaced_check` what is about to be removed for good. Missing when the
+        bucket is gone."""
 
     def delete_version(
         self,
@@ -247,8 +255,8 @@ class MetadataStore(Protocol):
         check: Check | None = None,
         announce: Announce | None = None,
     ) -> Version | None:
-        """Remove one version or marker for good and release its content; the next newest, unless it is a marker, becomes
-        current. None when there is none. `check` sees the version (or None). Missing when the bucket is gone.
+        """Remove one version or marker for good and release its content; the next newest, unless it is a marker,
+        becomes current. None when there is none. `check` sees the version (or None). Missing when the bucket is gone.
         Bounded work however deep the stack is."""
 
     # --- multipart uploads

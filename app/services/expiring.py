@@ -56,11 +56,8 @@ class Expiring:
         return DONE
 
     def _move(self, bucket: Bucket, version: Version, storage_class: str) -> None:
-        moved = self._transitions.move(bucket, version, storage_class)
         announce = self._announcing(bucket, "LifecycleTransition", self._sources.now_ms())
-        if announce is not None:
-            # An amendment has no room for tasks. A crash in between loses the word of it, not the move.
-            self._store.tasks_put("events", announce(moved))
+        self._transitions.move(bucket, version, storage_class, announce)
 
     def _expire(self, bucket: Bucket, version: Version) -> None:
         now_ms = self._sources.now_ms()

@@ -54,14 +54,6 @@ def created(call: Call, bucket: Bucket) -> Announce | None:
     return announcing(call, bucket, "ObjectCreated:" + ("Post" if form else "Copy" if copied else "Put"))
 
 
-def tell(store: MetadataStore, call: Call, bucket: Bucket, event: str, version: Version) -> None:
-    """Queue the event of an amendment (tags, list), after it: an amendment has no room for tasks, so that a crash in
-    between loses the word of it."""
-    announce = announcing(call, bucket, event)
-    if announce is not None:
-        store.tasks_put(EVENTS, announce(version))
-
-
 def of_system(bucket: Bucket, event: str, now_ms: int) -> Announce | None:
     """The same for what the server does by itself."""
     if notifications.KIND not in bucket.configs:

@@ -17,7 +17,7 @@ from app.core.types import Attributes, Bucket, Version
 from app.ports.metadata import MetadataStore
 from app.services.call import Call
 from app.services.guard import Admission, Guard
-from app.services.notifications import tell
+from app.services.notifications import announcing
 from app.services.objects import Target
 from app.services.ownership import Ownership
 
@@ -62,12 +62,11 @@ class ObjectAcls:
             admission.seen(version)
             return replace(version.attributes, acl=self._ownership.of_stored(bucket, version.owner, request))
 
+        announce = announcing(call, bucket, "ObjectAcl:Put")
         try:
-            version = self._store.version_amend(bucket.bucket_id, target.key, target.version, amend)
+            return self._store.version_amend(bucket.bucket_id, target.key, target.version, amend, announce)
         except Missing:
             raise _absent(target) from None
-        tell(self._store, call, bucket, "ObjectAcl:Put", version)
-        return version
 
     def _admit(self, call: Call, target: Target, verb: str) -> Admission:
         action = f"s3:{verb}ObjectAcl" if target.version is None else f"s3:{verb}ObjectVersionAcl"

@@ -14,7 +14,7 @@ from app.core.types import Attributes, Version
 from app.ports.metadata import MetadataStore
 from app.services.call import Call
 from app.services.guard import Admission, Guard
-from app.services.notifications import tell
+from app.services.notifications import announcing
 
 
 class Tagged(NamedTuple):
@@ -72,15 +72,14 @@ class Tagging:
             return replace(version.attributes, tags=dict(tags))
 
         bucket = admission.bucket
+        announce = announcing(call, bucket, "ObjectTagging:Put" if tags else "ObjectTagging:Delete")
         try:
-            version = self._store.version_amend(bucket.bucket_id, target.key, place, amend)
+            return self._store.version_amend(bucket.bucket_id, target.key, place, amend, announce)
         except Missing:
             admission.seen(None)
             if place is not None:
                 self._refuse_marker(admission, target)
             raise _absent(target) from None
-        tell(self._store, call, bucket, "ObjectTagging:Put" if tags else "ObjectTagging:Delete", version)
-        return version
 
     def _refuse_marker(self, admission: Admission, target: Tagged) -> None:
         try:

@@ -11,7 +11,7 @@ from typing import Final
 
 from app.core.errors import Conflict, Missing
 from app.core.types import NULL_PLACE, NULL_VERSION, Attributes, Bucket, Version, VersionPlace
-from app.ports.metadata import MetadataStore
+from app.ports.metadata import Announce, MetadataStore
 
 LOCAL: Final = "local"
 """The profile of one machine: every chunk once, on its devices."""
@@ -43,8 +43,9 @@ class Transitions:
         profile = self._profiles.get(storage_class)
         return profile is not None and (profile == LOCAL or self._rewrite is not None)
 
-    def move(self, bucket: Bucket, version: Version, storage_class: str) -> Version:
-        """The version in its new class, durable. Raises Conflict when it changed, Missing when it is gone."""
+    def move(self, bucket: Bucket, version: Version, storage_class: str, announce: Announce | None = None) -> Version:
+        """The version in its new class, durable, and announced with that. Raises Conflict when it changed, Missing when
+        it is gone."""
         if not self.knows(storage_class):
             raise Missing(f"no storage class {storage_class}")
         profile = self._profiles[storage_class]
@@ -56,4 +57,4 @@ class Transitions:
                 raise Conflict("the version changed since it was judged")
             return replace(found.attributes, storage_class=storage_class)
 
-        return self._store.version_amend(bucket.bucket_id, version.key, place_of(version), amend)
+        return self._store.version_amend(bucket.bucket_id, version.key, place_of(version), amend, announce)

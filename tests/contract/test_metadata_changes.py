@@ -164,3 +164,15 @@ class TestAmending:
         with pytest.raises(S3Error):
             store.version_amend(BUCKET, K, None, refused)
         assert store.current(BUCKET, K) == made
+
+    def test_a_change_is_announced_as_it_is_now_and_a_refused_one_is_not(self, store: MetadataStore) -> None:
+        put(store)
+        store.version_amend(BUCKET, K, None, lambda one: replace(one.attributes, tags={"a": "b"}), told(b"changed "))
+
+        def refused(one: Version) -> Attributes:
+            refuse(one)
+            return one.attributes
+
+        with pytest.raises(S3Error):
+            store.version_amend(BUCKET, K, None, refused, told(b"refused "))
+        assert queued(store) == [b"changed " + K]

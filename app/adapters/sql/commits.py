@@ -65,13 +65,21 @@ def delete_version(
     return gone
 
 
-def version_amend(db: Connection, bucket_id: BucketId, key: bytes, place: VersionPlace | None, amend: Amend) -> Version:
+def version_amend(
+    db: Connection,
+    bucket_id: BucketId,
+    key: bytes,
+    place: VersionPlace | None,
+    amend: Amend,
+    announce: Announce | None = None,
+) -> Version:
     """Change a version's attributes where it lies. Missing when it is not there or a delete marker."""
     version = versions.current(db, bucket_id, key) if place is None else versions.at(db, bucket_id, key, place)
     if version.delete_marker:
         raise Missing("a delete marker has no attributes")
     amended = version._replace(attributes=amend(version))
     stacks.rewrite(db, amended)
+    announce_to(db, announce, amended)
     return amended
 
 

@@ -136,8 +136,15 @@ class SqliteStore:
     def append(self, appending: Appending) -> Version:
         return self._writer.run(appends.append, appending)
 
-    def version_amend(self, bucket_id: BucketId, key: bytes, place: VersionPlace | None, amend: Amend) -> Version:
-        return self._writer.run(commits.version_amend, bucket_id, key, place, amend)
+    def version_amend(
+        self,
+        bucket_id: BucketId,
+        key: bytes,
+        place: VersionPlace | None,
+        amend: Amend,
+        announce: Announce | None = None,
+    ) -> Version:
+        return self._writer.run(commits.version_amend, bucket_id, key, place, amend, announce)
 
     def delete_current(
         self,
