@@ -47,7 +47,11 @@ def ask():
         names = ("GetObject", "HeadObject", "PutObject", "ListObjects")
         bugs = seen.bugs
         door = S3Door(
-            Surface(dict.fromkeys(names, handler)), access, sources, seen.records.append, lambda i, e: bugs.append((i, e))
+            Surface(dict.fromkeys(names, handler)),
+            access,
+            sources,
+            seen.records.append,
+            lambda i, e: bugs.append((i, e)),
         )
         headers = signing.signed(method, target).headers if sign else {"host": signing.HOST}
         environ = {

@@ -10,6 +10,7 @@ from app.adapters.sql.rows import (
     SEQ_MAX,
     VALUE_COLUMNS,
     Row,
+    checksum_of,
     entries_of,
     page_of,
     plain_attributes,
@@ -45,7 +46,7 @@ _NEWEST = (
     "ORDER BY seq_down LIMIT 1"
 )
 _SCAN = (
-    "SELECT key, seq, version_id, ref_id, size, etag, modified_ms, owner, storage_class, part_count "
+    "SELECT key, seq, version_id, ref_id, size, etag, modified_ms, owner, storage_class, checksum, part_count "
     "FROM obj_head WHERE bucket_id = ? AND key {after} ?{until} ORDER BY key LIMIT ?"
 )
 _SCANS = {
@@ -116,7 +117,7 @@ def newest_or_none(db: Connection, bucket_id: BucketId, key: bytes) -> Version |
 def scan(
     db: Connection, bucket_id: BucketId, start: bytes, inclusive: bool, stop: bytes | None, limit: int
 ) -> list[Version]:
-    """Current versions in key order, without attributes and checksums."""
+    """Current versions in key order, without attributes."""
     bounds = (start, limit) if stop is None else (start, stop, limit)
     rows = db.execute(_SCANS[inclusive, stop is not None], (bucket_id, *bounds)).fetchall()
     return [
@@ -131,10 +132,10 @@ def scan(
             modified_ms,
             owner,
             plain_attributes(storage_class),
-            None,
+            None if checksum is None else checksum_of(checksum),
             part_count,
         )
-        for key, seq, version_id, ref_id, size, etag, modified_ms, owner, storage_class, part_count in rows
+        for key, seq, version_id, ref_id, size, etag, modified_ms, owner, storage_class, checksum, part_count in rows
     ]
 
 

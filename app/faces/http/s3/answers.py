@@ -3,7 +3,7 @@
 Knows the wire's shapes. Must not know use cases.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -15,11 +15,12 @@ from app.core.s3.xml import Writer
 from app.core.types import Checksum, Upload, Version
 from app.faces.http.exchange import Exchange, version_named
 from app.faces.http.wire import Headers, Response
-from app.services.call import Caller
 from app.services.guard import Guard
 from app.services.objects import Selection, Target
 
 XML: Final = ("Content-Type", "application/xml")
+NameOf = Callable[[str], str]
+"""An account's display name by canonical id, "" for none."""
 
 
 def version_header(shown: str, name: str = "x-amz-version-id") -> Headers:
@@ -53,22 +54,21 @@ def no_content(headers: Headers | None = None) -> Response:
     return Response(204, headers or [])
 
 
-def write_owner(writer: Writer, tag: str, canonical_id: str, caller: Caller, name: str = "") -> None:
-    """An Owner or Initiator. The display name is told of the caller, and of others where `name` gives it."""
+def write_owner(writer: Writer, tag: str, canonical_id: str, name: str) -> None:
+    """An Owner or Initiator; `name` "" is left out."""
     writer.open(tag)
     writer.text("ID", canonical_id)
-    if canonical_id == caller.canonical_id:
-        writer.text("DisplayName", caller.display_name)
-    elif name:
+    if name:
         writer.text("DisplayName", name)
     writer.close(tag)
 
 
-def write_initiator(writer: Writer, upload: Upload, caller: Caller) -> None:
+def write_initiator(writer: Writer, upload: Upload, name_of: NameOf) -> None:
     """Who began an upload: an account by its canonical id, anybody else by ARN and name."""
     canonical_id, _, arn = upload.initiator.partition(" ")
     if not arn or arn.endswith(":root"):
-        write_owner(writer, "Initiator", canonical_id or upload.owner, caller)
+        canonical_id = canonical_id or upload.owner
+        write_owner(writer, "Initiator", canonical_id, name_of(canonical_id))
         return
     writer.open("Initiator")
     writer.text("ID", arn)

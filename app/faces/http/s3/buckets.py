@@ -45,7 +45,8 @@ class BucketHandlers:
         page = self._buckets.list(exchange.call, prefix, after, limit)
         region = parameters.get("bucket-region", "")
         writer = Writer("ListAllMyBucketsResult")
-        answers.write_owner(writer, "Owner", exchange.call.caller.canonical_id, exchange.call.caller)
+        caller = exchange.call.caller
+        answers.write_owner(writer, "Owner", caller.canonical_id, caller.display_name)
         writer.open("Buckets")
         for bucket in page.buckets:
             lives_in = bucket.region or self._region

@@ -16,8 +16,8 @@ from app.core.s3.xml import Writer, escape, is_readable, key_text
 from app.core.types import RefId, Upload, Version
 from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
+from app.faces.http.s3.answers import NameOf
 from app.faces.http.wire import Response
-from app.services.call import Caller
 from app.services.listing import Listing
 
 
@@ -48,8 +48,9 @@ def _asked(parameters: Mapping[str, str], limit_name: str = "max-keys") -> _Aske
 
 
 class ListingHandlers:
-    def __init__(self, listing: Listing) -> None:
+    def __init__(self, listing: Listing, name_of: NameOf) -> None:
         self._listing = listing
+        self._name_of = name_of
 
     def list_objects(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html"""
@@ -62,7 +63,7 @@ class ListingHandlers:
         if page.last is not None and asked.delimiter:
             writer.key("NextMarker", page.last, asked.url)
         writer.flag("IsTruncated", page.is_truncated)
-        _write_objects(writer, page, asked.url, exchange.call.caller)
+        _write_objects(writer, page, asked.url, self._name_of)
         return answers.document(writer)
 
     def list_objects_v2(self, exchange: Exchange) -> Response:
@@ -82,7 +83,7 @@ class ListingHandlers:
             writer.text("NextContinuationToken", encode_token(page.last))
         writer.flag("IsTruncated", page.is_truncated)
         owned = parameters.get("fetch-owner", "").lower() == "true"
-        _write_objects(writer, page, asked.url, exchange.call.caller if owned else None)
+        _write_objects(writer, page, asked.url, self._name_of if owned else None)
         return answers.document(writer)
 
     def list_object_versions(self, exchange: Exchange) -> Response:
@@ -97,7 +98,7 @@ class ListingHandlers:
         found = self._listing.versions(
             exchange.call, exchange.operation.bucket, exchange.expected_owner, asked.query(marker), version_marker
         )
-        page, caller = found.page, exchange.call.caller
+        page = found.page
         writer = _begun("ListVersionsResult", exchange, asked, asked.url)
         writer.key("KeyMarker", marker, asked.url)
         writer.text("VersionIdMarker", version_marker)
@@ -107,7 +108,7 @@ class ListingHandlers:
                 writer.text("NextVersionIdMarker", version_text(page.items[-1]))
         writer.flag("IsTruncated", page.is_truncated)
         for version, latest in zip(page.items, found.latest, strict=True):
-            writer.raw(_version_row(version, latest, asked.url, caller))
+            writer.raw(_version_row(version, latest, asked.url, self._name_of))
         _write_prefixes(writer, page.prefixes, asked.url)
         return answers.document(writer)
 
@@ -133,7 +134,7 @@ class ListingHandlers:
         _write_asked(writer, asked, "MaxUploads", asked.url)
         writer.flag("IsTruncated", page.is_truncated)
         for upload in page.items:
-            _write_upload(writer, upload, asked.url, exchange.call.caller)
+            _write_upload(writer, upload, asked.url, self._name_of)
         _write_prefixes(writer, page.prefixes, asked.url)
         return answers.document(writer)
 
@@ -157,9 +158,9 @@ def _write_asked(writer: Writer, asked: _Asked, limit_tag: str, url_prefix: bool
         writer.text("EncodingType", "url")
 
 
-def _write_objects(writer: Writer, page: Page[Version], url: bool, owned_for: Caller | None) -> None:
+def _write_objects(writer: Writer, page: Page[Version], url: bool, name_of: NameOf | None) -> None:
     for version in page.items:
-        owner = "" if owned_for is None else _owner(version.owner, owned_for)
+        owner = "" if name_of is None else _owner(version.owner, name_of)
         writer.raw(f"<Contents>{_row(version, url)}{owner}</Contents>")
     _write_prefixes(writer, page.prefixes, url)
 
@@ -179,19 +180,20 @@ def _row(version: Version, url: bool) -> str:
     )
 
 
-def _version_row(version: Version, latest: bool, url: bool, caller: Caller) -> str:
+def _version_row(version: Version, latest: bool, url: bool, name_of: NameOf) -> str:
     """A version, or a delete marker, which has no content to tell of."""
     place = f"<VersionId>{version_text(version)}</VersionId><IsLatest>{'true' if latest else 'false'}</IsLatest>"
-    owner = _owner(version.owner, caller)
+    owner = _owner(version.owner, name_of)
     if not version.delete_marker:
         return f"<Version>{_row(version, url)}{place}{owner}</Version>"
     modified = f"<LastModified>{iso_time(version.modified_ms)}</LastModified>"
     return f"<DeleteMarker><Key>{key_text(version.key, url)}</Key>{place}{modified}{owner}</DeleteMarker>"
 
 
-def _owner(canonical_id: str, caller: Caller) -> str:
-    name = f"<DisplayName>{escape(caller.display_name)}</DisplayName>" if canonical_id == caller.canonical_id else ""
-    return f"<Owner><ID>{canonical_id}</ID>{name}</Owner>"
+def _owner(canonical_id: str, name_of: NameOf) -> str:
+    name = name_of(canonical_id)
+    shown = f"<DisplayName>{escape(name)}</DisplayName>" if name else ""
+    return f"<Owner><ID>{canonical_id}</ID>{shown}</Owner>"
 
 
 def _write_prefixes(writer: Writer, prefixes: list[bytes], url: bool) -> None:
@@ -199,12 +201,12 @@ def _write_prefixes(writer: Writer, prefixes: list[bytes], url: bool) -> None:
         writer.raw(f"<CommonPrefixes><Prefix>{key_text(prefix, url)}</Prefix></CommonPrefixes>")
 
 
-def _write_upload(writer: Writer, upload: Upload, url: bool, caller: Caller) -> None:
+def _write_upload(writer: Writer, upload: Upload, url: bool, name_of: NameOf) -> None:
     writer.open("Upload")
     writer.key("Key", upload.key, url)
     writer.text("UploadId", upload_id_text(upload.upload_id))
-    answers.write_initiator(writer, upload, caller)
-    answers.write_owner(writer, "Owner", upload.owner, caller)
+    answers.write_initiator(writer, upload, name_of)
+    answers.write_owner(writer, "Owner", upload.owner, name_of(upload.owner))
     writer.text("StorageClass", upload.attributes.storage_class)
     writer.text("Initiated", iso_time(upload.initiated_ms))
     if upload.checksum_algorithm:

@@ -4,7 +4,7 @@ Knows S3's wire forms of uploads and parts. Must not know rules (core/s3) or wha
 is a listing and lives there.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from urllib.parse import quote_from_bytes
 
 from app.core import integrity, limits
@@ -28,9 +28,7 @@ from app.services.objects import Selection
 
 
 class MultipartHandlers:
-    """`name_of`: an account's display name by canonical id, "" for none."""
-
-    def __init__(self, multipart: Multipart, guard: Guard, name_of: Callable[[str], str]) -> None:
+    def __init__(self, multipart: Multipart, guard: Guard, name_of: answers.NameOf) -> None:
         self._multipart = multipart
         self._guard = guard
         self._name_of = name_of
@@ -138,8 +136,8 @@ class MultipartHandlers:
         writer.flag("IsTruncated", bool(limit) and len(found) > limit)
         for part in parts:
             _write_part(writer, part)
-        answers.write_initiator(writer, upload, exchange.call.caller)
-        answers.write_owner(writer, "Owner", upload.owner, exchange.call.caller, self._name_of(upload.owner))
+        answers.write_initiator(writer, upload, self._name_of)
+        answers.write_owner(writer, "Owner", upload.owner, self._name_of(upload.owner))
         writer.text("StorageClass", upload.attributes.storage_class)
         if upload.checksum_algorithm:
             writer.text("ChecksumAlgorithm", upload.checksum_algorithm)

@@ -72,7 +72,7 @@ def handlers(use_cases: UseCases) -> dict[str, Handler]:
     objects = ObjectHandlers(use_cases.objects, use_cases.copying, use_cases.appends, use_cases.guard)
     deletes = DeleteHandlers(use_cases.deleting, use_cases.guard)
     multipart = MultipartHandlers(use_cases.multipart, use_cases.guard, use_cases.directory.display_name)
-    listings = ListingHandlers(use_cases.listing)
+    listings = ListingHandlers(use_cases.listing, use_cases.directory.display_name)
     tagging = TaggingHandlers(use_cases.tagging)
     others = configs.handlers(use_cases.configs) | acting.handlers(use_cases.acting) | _permissions(use_cases)
     others |= _locks(use_cases.locks)
