@@ -17,6 +17,7 @@ from app.services.call import Call
 from app.services.directory import Directory
 
 _TO_THE_BUCKETS: Final = "bucket-owner-full-control"
+_PRIVATE: Final = "private"
 
 
 class Ownership:
@@ -34,7 +35,7 @@ class Ownership:
         owner = writer_of(call, bucket)
         ownership = ownership_of(bucket)
         if ownership == ENFORCED:
-            if request is not None and not self._is_harmless(request, bucket):
+            if request is not None and not self._is_harmless(request, bucket, owner):
                 raise S3Error("AccessControlListNotSupported")
             return bucket.owner, ""
         if request is None:
@@ -46,7 +47,7 @@ class Ownership:
     def of_stored(self, bucket: Bucket, owner: str, request: AclRequest) -> str:
         """The list of an object of `owner` that is there. Raises as `of_object` does."""
         if ownership_of(bucket) == ENFORCED:
-            if not self._is_harmless(request, bucket):
+            if not self._is_harmless(request, bucket, owner):
                 raise S3Error("AccessControlListNotSupported")
             return ""
         return self._checked(bucket, owner, self._grants(request, owner, bucket.owner))
@@ -68,9 +69,14 @@ class Ownership:
             raise S3Error("AccessDenied", reason="the bucket's public access block refuses public lists")
         return acl.encode(found, owner)
 
-    def _is_harmless(self, request: AclRequest, bucket: Bucket) -> bool:
+    def _is_harmless(self, request: AclRequest, bucket: Bucket, owner: str) -> bool:
+        """Whether the list asked for says what is true anyway: everything is the bucket owner's.
+
+        `private` says so of the owner's own writes. S3 refuses it all the same; older clients (rclone before 1.61) send
+        it unasked with every upload, and there is nothing they could be promised and not given.
+        """
         if request.canned:
-            return request.canned == _TO_THE_BUCKETS
+            return request.canned == _TO_THE_BUCKETS or (request.canned == _PRIVATE and owner == bucket.owner)
         found = self._grants(request, bucket.owner, bucket.owner)
         return bool(found) and all(grant == Grant(bucket.owner, acl.FULL_CONTROL) for grant in found)
 

@@ -139,7 +139,7 @@ def test_processes_read_right_bytes_while_all_around_is_deleted_and_merged(tmp_p
             assert reader.stdout.readline() == b"reading\n"
         end = time.monotonic() + 2
         turn = 0
-        while time.monotonic() < end:
+        while time.monotonic() < end or turn <= 3:
             turn += 1
             filled(store, range(turn * 1000, turn * 1000 + 60))
             store.delete_many([name_of(turn * 1000 + each).blob_id for each in range(60)])
@@ -148,7 +148,6 @@ def test_processes_read_right_bytes_while_all_around_is_deleted_and_merged(tmp_p
             assert reader.poll() is None
             reader.kill()
             assert b"bad" not in reader.communicate()[0]
-        assert turn > 3
         check(store, range(40))
 
 

@@ -6,6 +6,7 @@ cleanly, the key it aimed at does not exist, and every worker still answers.
 
 import hashlib
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -66,6 +67,8 @@ def request(method: str, tail: str, body: bytes = b"", **headers: str) -> Callab
     def send(raw: RawClient, bucket: str, connection: Connection) -> None:
         extra = {name.replace("_", "-"): value for name, value in headers.items()}
         extra["content-length"] = str(len(body))
+        if method == "POST" and body:
+            extra["content-md5"] = b64encode(hashlib.md5(body).digest()).decode()
         target = f"/{bucket}{tail}"
         connection.send_head(method, target, raw.head(method, target, extra, UNSIGNED if body else EMPTY_SHA256))
         connection.send_tolerant(body)
@@ -164,7 +167,7 @@ CASES = [
     Case("key that is not UTF-8", aimed_at("%ff%fe"), 400, "InvalidURI"),
     Case("broken percent escape", aimed_at("%zz"), 400, "InvalidURI"),
     Case("unknown sub-resource", aimed_at(KEY + "?no-such-thing"), 501, "NotImplemented"),
-    Case("sub-resource of a later release", aimed_at(KEY + "?acl"), 501, "NotImplemented"),
+    Case("sub-resource of a later release", aimed_at(KEY + "?annotation"), 501, "NotImplemented"),
     Case("part number without upload", aimed_at(KEY + "?partNumber=1"), 400, "InvalidArgument"),
     Case("part number that is none", aimed_at(KEY + "?partNumber=x&uploadId=00"), 400, "InvalidArgument"),
     Case("upload nobody began", aimed_at(KEY + "?partNumber=1&uploadId=nobody"), 404, "NoSuchUpload"),

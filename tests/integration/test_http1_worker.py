@@ -245,7 +245,11 @@ class TestSiblings:
         gunicorn = Gunicorn(tmp_path, PATIENT, "-w", "3")
         try:
             with contextlib.ExitStack() as stack:
-                time.sleep(1)  # All of them have to be up for a fair share.
+                up, deadline = set[bytes](), time.monotonic() + 20
+                while len(up) < 3 and time.monotonic() < deadline:  # all have to be up for a fair share
+                    with gunicorn.connect() as probe:
+                        probe.sendall(request("/pid"))
+                        up.add(hear(probe, answers=1).answers[0].body)
                 guests = []
                 for _ in range(24):
                     guests.append(stack.enter_context(gunicorn.connect()))
