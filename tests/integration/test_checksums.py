@@ -96,7 +96,5 @@ def test_a_copy_is_given_the_checksum_it_asks_for(s3: Any, bucket: str, algorith
 @pytest.mark.parametrize("algorithm", [name for name in ALGORITHMS if not name.startswith("CRC")])
 def test_only_crcs_of_parts_can_be_combined(s3: Any, bucket: str, algorithm: str) -> None:
     with pytest.raises(ClientError) as error:
-        s3.create_multipart_upload(
-            Bucket=bucket, Key="m", ChecksumAlgorithm=algorithm, ChecksumType="FULL_OBJECT"
-        )
+        s3.create_multipart_upload(Bucket=bucket, Key="m", ChecksumAlgorithm=algorithm, ChecksumType="FULL_OBJECT")
     assert code_of(error) == ("InvalidRequest", 400)
