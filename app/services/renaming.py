@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from app.core.errors import Conflict, Missing, S3Error
 from app.core.s3.headers import RENAMED_BY
-from app.core.types import Bucket, Version
+from app.core.types import Version
 from app.ports.metadata import Check
 from app.services.blobs import Blobs, Intake
 from app.services.call import Call
@@ -59,14 +59,11 @@ class Renaming:
         leaving = self._guard.admit(call, target.bucket, "s3:DeleteObject", source_key, target.expected_owner)
         if source_key == target.key:
             raise S3Error("InvalidRequest", "The source and the destination of a rename are the same object.")
+        done = self._done_before(admission, request)
+        if done is not None:
+            return done
         for _ in range(RENAME_ATTEMPTS_MAX):
-            try:
-                source = self._source(call, request)
-            except S3Error as error:
-                done = self._done_before(admission.bucket, request) if error.code == "NoSuchKey" else None
-                if done is None:
-                    raise
-                return done
+            source = self._source(call, request)
             leaving.seen(source)
             try:
                 return self._move(call, admission, source, request)
@@ -113,14 +110,16 @@ class Renaming:
         with closing(body), self._blobs.take_in(call, body, (), data_key=sealed.data_key) as intake:
             yield intake
 
-    def _done_before(self, bucket: Bucket, request: RenameRequest) -> Stored | None:
-        """The outcome of an earlier rename with the same token; None when there was none."""
-        current = self._objects.current_or_none(bucket, request.target.key) if request.token else None
+    def _done_before(self, admission: Admission, request: RenameRequest) -> Stored | None:
+        """The outcome of an earlier rename with the same token; None when there was none. It is asked before the source
+        is looked for: what was put there since is another object, which nobody asked to be renamed."""
+        current = self._objects.current_or_none(admission.bucket, request.target.key) if request.token else None
         if current is None:
             return None
         token, _, source = current.attributes.headers.get(RENAMED_BY, "").partition(" ")
         if token != request.token:
             return None
+        admission.seen(current)
         if source != _source_name(request.source_key):
             raise S3Error("IdempotencyParameterMismatch")
         return Stored(current, "")
@@ -138,12 +137,14 @@ def _source_name(key: bytes) -> str:
 
 
 def _unchanged(call: Call, source: Version, source_check: Check | None) -> Check:
-    """The source is still the version whose chunks are taken over, free to go and what the client wants it to be."""
+    """The source is still the version whose chunks are taken over, free to go and what the client wants it to be.
+
+    All of it is compared: an append or new tags leave a version its place and its contents' name."""
     unlocked = removal_check(call)
 
     def check(current: Version | None) -> None:
-        if current is None or (current.seq, current.ref_id) != (source.seq, source.ref_id):
-            raise Conflict("the source was replaced")
+        if current is None or current != source:
+            raise Conflict("the source was replaced or changed")
         if source_check is not None:
             source_check(current)
         unlocked(current)

@@ -1,6 +1,7 @@
 """RenameObject and appends through the use cases: nothing is moved, nothing is lost, nothing half done is seen."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,45 @@ def test_an_object_of_a_bucket_with_versioning_does_not_grow(house: Versioned) -
     incoming = Incoming(BytesBody(b"x"), NOTHING)
     with pytest.raises(S3Error, match="InvalidRequest"):
         house.appends.append(house.call(), Target("bucket", b"log"), NOTHING_WANTED, incoming, 0)
+
+
+def test_what_is_appended_while_an_object_is_renamed_goes_with_it(house: Versioned) -> None:
+    house.buckets.create(house.call(), "plain", Birth())
+    grow(house, b"log", b"one", 0)
+    grow(house, b"log", b"two", 3)  # made of parts by now: one more part leaves their name as it is
+    waiting = [b"three"]
+
+    def append_meanwhile(_: Version | None) -> None:
+        if waiting:
+            grow(house, b"log", waiting.pop(), 6)
+
+    house.renaming.rename(house.call(), RenameRequest(Target("plain", b"kept"), b"log", append_meanwhile))
+    read = house.objects.get(house.call(), Target("plain", b"kept"), Selection())
+    assert read.pieces is not None
+    assert b"".join(bytes(piece) for piece in read.pieces) == b"onetwothree"
+    read.pieces.close()
+    house.check()
+
+
+def test_tags_set_while_an_object_is_renamed_go_with_it(house: Versioned) -> None:
+    written = house.write(b"old", b"x")
+    waiting = [{"keep": "yes"}]
+
+    def tag_meanwhile(_: Version | None) -> None:
+        if waiting:
+            tags = waiting.pop()
+            house.store.version_amend(
+                written.bucket_id, b"old", None, lambda found: replace(found.attributes, tags=tags)
+            )
+
+    house.renaming.rename(house.call(), RenameRequest(Target("bucket", b"new"), b"old", tag_meanwhile))
+    assert house.head(b"new").version.attributes.tags == {"keep": "yes"}
+
+
+def test_a_rename_asked_again_does_not_take_what_was_put_at_its_source_since(house: Versioned) -> None:
+    request = RenameRequest(Target("bucket", b"new"), b"old", token="token-1")
+    house.write(b"old", b"first")
+    house.renaming.rename(house.call(), request)
+    house.write(b"old", b"second")
+    house.renaming.rename(house.call(), request)
+    assert (house.read(b"new"), house.read(b"old")) == (b"first", b"second")
