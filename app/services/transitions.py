@@ -25,9 +25,14 @@ def place_of(version: Version) -> VersionPlace:
 
 
 def same(judged: Version, found: Version) -> bool:
-    """Whether what the store has now is what was judged: the same commit, with the same tags."""
-    now = (found.seq, found.version_id, found.ref_id)
-    return now == (judged.seq, judged.version_id, judged.ref_id) and found.attributes.tags == judged.attributes.tags
+    """Whether what the store has now is what was judged: the same commit, nothing appended since, the same tags."""
+    return _judged_by(found) == _judged_by(judged)
+
+
+def _judged_by(version: Version) -> tuple[object, ...]:
+    """All that rules look at but the storage class, which a move changes just before an expiration."""
+    commit = version.seq, version.version_id, version.ref_id
+    return *commit, version.part_count, version.size, version.modified_ms, dict(version.attributes.tags)
 
 
 class Transitions:

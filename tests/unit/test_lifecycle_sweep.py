@@ -18,11 +18,12 @@ from app.core.types import (
     Bucket,
     Content,
     Lock,
+    Part,
     Upload,
     Version,
     Versioning,
 )
-from app.ports.metadata import EVENTS, Commit
+from app.ports.metadata import EVENTS, Appending, Commit
 from app.services.call import Sources
 from app.services.expiring import Expiring
 from app.services.lifecycle import Lifecycle, LifecycleSettings
@@ -263,6 +264,26 @@ def test_a_version_that_changed_since_it_was_judged_is_kept(rig: Rig, change: st
     for kind in ("expire", "expire-noncurrent", "transition"):
         assert expiring.act(rig.bucket, judged, Action(kind, "r0", 0, "GLACIER")) == "kept"
     assert rig.left() == left
+
+
+def test_an_object_that_grew_since_it_was_judged_is_kept(rig: Rig) -> None:
+    def append() -> Version:
+        content = Content(rig.sources.new_id(), 1, b"d")
+        part = Part(content.ref_id, 1, content.ref_id, 1, "f" * 32, rig.now_ms)
+
+        def grow(current: Version | None) -> Version:
+            assert current is not None
+            return current._replace(size=current.size + 1, modified_ms=rig.now_ms)
+
+        return rig.store.append(Appending(rig.bucket_id, b"log", part, content, grow))
+
+    rig.put(b"log")
+    judged = append()
+    rig.later(1)
+    append()
+    expiring = Expiring(rig.store, rig.sources, Transitions(rig.store, {}), of_system)
+    assert expiring.act(rig.bucket, judged, Action("expire", "r0", 0)) == "kept"
+    assert rig.store.current(rig.bucket_id, b"log").size == 5
 
 
 def test_a_noncurrent_version_that_became_current_is_kept(rig: Rig) -> None:
