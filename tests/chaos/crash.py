@@ -10,6 +10,7 @@ import contextlib
 import multiprocessing
 import os
 import random
+import re
 import signal
 import sys
 import time
@@ -18,13 +19,17 @@ from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from tests.chaos.ledger import ABSENT, Model, lines_of
-from tests.chaos.writer import Assignment, md5, work
+from tests.chaos.ledger import ABSENT, STACKS, Model, lines_of
+from tests.chaos.stacker import STACKED, work
+from tests.chaos.writer import Assignment, md5
 from tests.integration.server import Server, temporary_directory
 from tests.integration.test_keys import keys_of
+from tests.wire.connection import Connection, RawClient
 from tests.wire.signer import escape
 
 BUCKET = "crash"
+VERSION = re.compile(r"<Version>.*?<Key>([^<]+)</Key>.*?<VersionId>([^<]+)</VersionId>", re.DOTALL)
+NEXT = re.compile(r"<NextKeyMarker>([^<]+)</NextKeyMarker>.*?<NextVersionIdMarker>([^<]+)</NextVersionIdMarker>")
 WRITERS = 4
 ROUNDS = 3
 ROUND_SECONDS = (0.4, 2.5)
@@ -55,8 +60,10 @@ class Crash:
         )
         try:
             server.start()
-            answer = server.raw().call("PUT", f"/{BUCKET}")
-            assert answer.status == 200, answer.body
+            locked = {"x-amz-bucket-object-lock-enabled": "true"}
+            for bucket, headers in ((BUCKET, {}), (STACKED, locked)):
+                answer = server.raw().call("PUT", f"/{bucket}", b"", headers)
+                assert answer.status == 200, answer.body
             for number in range(self.rounds):
                 self._round(server, dice, number)
                 server.start()
@@ -112,19 +119,43 @@ class Crash:
         """Every key is in an allowed state, and the listing agrees with what reads find."""
         raw, present = server.raw(), set()
         with raw.connect(30) as connection:
-            for key, allowed in sorted(self.model.keys.items()):
+            versions = self._versions(raw, connection)
+            for key in sorted(self.model.keys):
+                if key.startswith(STACKS):
+                    self._settle(key, key.rpartition("#")[2] if key in versions else ABSENT)
+                    continue
                 answer = raw.on(connection, "GET", f"/{BUCKET}/{escape(key)}")
                 if answer.status not in (200, 404):
                     raise Violation(f"seed {self.seed}: {key} answers {answer.status} {answer.body!r}")
                 state = md5(answer.body) if answer.status == 200 else ABSENT
-                if state not in allowed.states():
-                    raise Violation(f"seed {self.seed}: {key} is {state or 'absent'}, allowed {allowed}")
-                self.model.found(key, state)
+                self._settle(key, state)
                 if state != ABSENT:
                     present.add(key.encode())
             listing = raw.on(connection, "GET", f"/{BUCKET}?encoding-type=url&list-type=2")
         if set(keys_of(listing.body)) != present:
             raise Violation(f"seed {self.seed}: listed and read differ: {set(keys_of(listing.body)) ^ present}")
+
+    def _settle(self, key: str, state: str) -> None:
+        allowed = self.model.keys[key]
+        if state not in allowed.states():
+            raise Violation(f"seed {self.seed}: {key} is {state or 'absent'}, allowed {allowed}")
+        self.model.found(key, state)
+
+    def _versions(self, raw: RawClient, connection: Connection) -> set[str]:
+        """Every version there is by its name in the ledger; each is read, and is one that somebody wrote."""
+        names, query = set(), "?versions"
+        while True:
+            page = raw.on(connection, "GET", f"/{STACKED}{query}").body.decode()
+            for key, version_id in VERSION.findall(page):
+                body = raw.on(connection, "GET", f"/{STACKED}/{escape(key)}?versionId={version_id}").body
+                names.add(f"{STACKS}{key}#{md5(body)}")
+            following = NEXT.search(page)
+            if following is None:
+                break
+            query = f"?key-marker={escape(following[1], slash=True)}&version-id-marker={following[2]}&versions"
+        if strange := names - self.model.keys.keys():
+            raise Violation(f"seed {self.seed}: nobody wrote {strange}")
+        return names
 
     def _fsck(self, server: Server) -> None:
         done = server.fsck()

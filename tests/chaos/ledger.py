@@ -17,6 +17,9 @@ ABSENT = ""
 ONCE = "shared/"
 """Keys below it are raced for by all writers, and only the first may win."""
 
+STACKS = "stacks/"
+"""Names below it are those of single versions, `<key>#<MD5>`: each is there, or gone."""
+
 
 class Ledger:
     """One writer's log, one JSON line each. A line is in the kernel when the method returns."""

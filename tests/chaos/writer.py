@@ -21,7 +21,8 @@ KEYS_EACH = 24
 PART_BYTES = 5 * 1024 * 1024
 SIZES = (0, 5, 4_096, 16_384, 16_385, 70_000, 300_000, 1_500_000, 9_000_000)
 WEIGHTS = (1, 2, 8, 4, 4, 4, 4, 2, 1)
-REFUSED = {409, 412, 503, 507}  # answers that promise that nothing happened
+REFUSED = {409, 412, 503, 507}  # answers that promise that nothing happened, as do these codes
+REFUSED_CODES = {"NoSuchKey", "NoSuchUpload", "InvalidRequest", "InvalidWriteOffset", "AccessDenied"}
 
 
 class Unsettled(Exception):
@@ -56,8 +57,7 @@ class Writer:
     def run(self) -> None:
         """Work until SIGTERM."""
         signal.signal(signal.SIGTERM, self._stop)
-        moves = [(self.put, 10), (self.delete, 2), (self.conditional, 3), (self.copy, 2), (self.multipart, 1)]
-        moves += [(self.claim, 2), (self.read, 3), (self.listing, 1), (self.abandon, 1), (self.vanish, 1)]
+        moves = self.moves()
         while not self.stopping:
             (move,) = self.dice.choices([move for move, _ in moves], [weight for _, weight in moves])
             try:
@@ -68,6 +68,11 @@ class Writer:
         self.ledger.close()
 
     # --- moves
+
+    def moves(self) -> list[tuple[Callable[[str], None], int]]:
+        """What this writer does, and how often."""
+        moves = [(self.put, 10), (self.delete, 2), (self.conditional, 3), (self.copy, 2), (self.multipart, 1)]
+        return [*moves, (self.claim, 2), (self.read, 3), (self.listing, 1), (self.abandon, 1), (self.vanish, 1)]
 
     def put(self, key: str) -> None:
         """Plain PUT of a random size."""
@@ -145,7 +150,7 @@ class Writer:
             self.ledger.settle(key, happened=True)
             if answer.status == 200 and "etag" in answer.headers:
                 self.etags[key] = answer.headers["etag"].strip('"')
-        elif answer.status in REFUSED or answer.code in ("NoSuchKey", "NoSuchUpload"):
+        elif answer.status in REFUSED or answer.code in REFUSED_CODES:
             self.ledger.settle(key, happened=False)
             if known is not None and answer.status != 412:
                 self.etags[key] = known
@@ -164,7 +169,12 @@ class Writer:
         return answer
 
     def _ask(self, method: str, key: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
-        target = f"/{self.at.bucket}/{key}" if not key.startswith("?") else f"/{self.at.bucket}{key}"
+        return self._ask_of(self.at.bucket, method, key, body, headers)
+
+    def _ask_of(
+        self, bucket: str, method: str, key: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> Answer:
+        target = f"/{bucket}/{key}" if not key.startswith("?") else f"/{bucket}{key}"
         try:
             answer = self.raw.on(self._connected(), method, target, body, headers)
         except (Closed, OSError, ValueError, IndexError) as error:
@@ -202,8 +212,3 @@ class Writer:
 def md5(data: bytes) -> str:
     """Hex MD5."""
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
-
-
-def work(assignment: Assignment) -> None:
-    """The writer process."""
-    Writer(assignment).run()
