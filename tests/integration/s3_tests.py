@@ -128,8 +128,12 @@ def page(suite: Path, outcomes: Mapping[str, tuple[str, str]], left_out: int) ->
     lines += ["| family | passed | failed | skipped |", "|---|---|---|---|"]
     for family, counts in [*sorted(families.items()), ("all", sum(families.values(), Counter()))]:
         lines.append(f"| {family} | {counts['passed']} | {counts['failed']} | {counts['skipped']} |")
-    bad = sorted((name, why) for name, (outcome, why) in outcomes.items() if outcome != "passed")
-    lines += ["", "## What does not pass", "", *(f"- `{name}`: {DIFFERENT.get(name, why)}" for name, why in bad)]
+    bad = sorted(
+        (name, DIFFERENT.get(name, why) if outcome == "failed" else f"skipped: {why}")
+        for name, (outcome, why) in outcomes.items()
+        if outcome != "passed"
+    )
+    lines += ["", "## What does not pass", "", *(f"- `{name}`: {why}" for name, why in bad)]
     return "\n".join(lines) + "\n"
 
 
