@@ -254,10 +254,11 @@ class MetadataStore(Protocol):
         place: VersionPlace,
         check: Check | None = None,
         announce: Announce | None = None,
+        noncurrent: bool = False,
     ) -> Version | None:
         """Remove one version or marker for good and release its content; the next newest, unless it is a marker,
-        becomes current. None when there is none. `check` sees the version (or None). Missing when the bucket is gone.
-        Bounded work however deep the stack is."""
+        becomes current. None when there is none. `check` sees the version (or None). `noncurrent`: Conflict when it is
+        the top of its stack. Missing when the bucket is gone. Bounded work however deep the stack is."""
 
     # --- multipart uploads
     def upload_create(self, upload: Upload) -> None:

@@ -42,7 +42,7 @@ class Expiring:
             elif action.kind == lifecycle.EXPIRE:
                 self._expire(bucket, version)
             else:
-                self._remove(bucket, version)
+                self._remove(bucket, version, noncurrent=action.kind == lifecycle.EXPIRE_NONCURRENT)
         except (Conflict, Missing, S3Error):
             return KEPT
         return DONE
@@ -83,9 +83,9 @@ class Expiring:
             self._announcing(bucket, "LifecycleExpiration:DeleteMarkerCreated", now_ms),
         )
 
-    def _remove(self, bucket: Bucket, version: Version) -> None:
-        """For good. Whether the version is still noncurrent was seen a moment ago, and is not asked again: a deletion
-        of all its successors at this very moment might as well have come after this one."""
+    def _remove(self, bucket: Bucket, version: Version, noncurrent: bool) -> None:
+        """For good. What lay upon a version may be gone since it was judged: an object that was restored so must stay,
+        and a marker on top hides what lies under it."""
         now_ms = self._sources.now_ms()
         unchanged, unlocked = _unchanged(version), self._unlocked(now_ms)
 
@@ -93,11 +93,9 @@ class Expiring:
             unchanged(found)
             unlocked(found)
 
-        newest = self._store.newest(bucket.bucket_id, version.key)
-        if newest.seq == version.seq and not version.delete_marker:
-            raise Conflict("the version has become the current one")
         announce = self._announcing(bucket, "LifecycleExpiration:Delete", now_ms)
-        self._store.delete_version(bucket.bucket_id, version.key, place_of(version), check, announce)
+        place = place_of(version)
+        self._store.delete_version(bucket.bucket_id, version.key, place, check, announce, noncurrent)
 
     def _unlocked(self, now_ms: int) -> Check:
         def check(found: Version | None) -> None:

@@ -54,6 +54,16 @@ class TestEnabled:
         with pytest.raises(Conflict):
             enabled.bucket_delete(BUCKET)
 
+    def test_what_lies_on_top_is_not_removed_as_a_noncurrent_version(self, enabled: MetadataStore) -> None:
+        made = put(enabled)
+        marker = delete(enabled).marker
+        assert marker is not None
+        with pytest.raises(Conflict):
+            enabled.delete_version(BUCKET, K, place_of(marker), noncurrent=True)
+        assert stack(enabled) == [marker, made]
+        assert enabled.delete_version(BUCKET, K, place_of(made), noncurrent=True) == made
+        assert enabled.delete_version(BUCKET, K, place_of(made), noncurrent=True) is None
+
     def test_a_marker_is_read_without_content(self, enabled: MetadataStore) -> None:
         put_marker = delete(enabled).marker
         assert put_marker is not None

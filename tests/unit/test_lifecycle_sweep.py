@@ -28,7 +28,7 @@ from app.services.call import Sources
 from app.services.expiring import Expiring
 from app.services.lifecycle import Lifecycle, LifecycleSettings
 from app.services.notifications import of_system
-from app.services.transitions import Transitions
+from app.services.transitions import Transitions, place_of
 from migrations.run import migrate
 
 DAY = 1_000
@@ -292,6 +292,18 @@ def test_a_noncurrent_version_that_became_current_is_kept(rig: Rig) -> None:
     expiring = Expiring(rig.store, rig.sources, Transitions(rig.store, {}), of_system)
     assert expiring.act(rig.bucket, judged, Action("expire-noncurrent", "r0", 0)) == "kept"
     assert rig.left() == [(b"a", False)]
+
+
+def test_a_noncurrent_marker_that_came_to_the_top_goes_on_hiding_what_lies_under_it(rig: Rig) -> None:
+    rig.rules(NONCURRENT, versioning=Versioning.ENABLED)
+    rig.put(b"a")
+    rig.delete(b"a")
+    judged = rig.store.newest(rig.bucket_id, b"a")
+    above = rig.put(b"a")
+    rig.store.delete_version(rig.bucket_id, b"a", place_of(above))
+    expiring = Expiring(rig.store, rig.sources, Transitions(rig.store, {}), of_system)
+    assert expiring.act(rig.bucket, judged, Action("expire-noncurrent", "r0", 0)) == "kept"
+    assert rig.left() == [(b"a", True), (b"a", False)]
 
 
 def test_rules_taken_away_end_a_pass_at_its_next_step(rig: Rig) -> None:

@@ -65,6 +65,21 @@ def delete_version(
     return gone
 
 
+def delete_noncurrent(
+    db: Connection,
+    bucket_id: BucketId,
+    key: bytes,
+    place: VersionPlace,
+    check: Check | None,
+    announce: Announce | None,
+) -> Version | None:
+    """The same of a version or marker that something lies upon. Conflict when it is the top of its stack."""
+    newest = versions.newest_or_none(db, bucket_id, key)
+    if newest is not None and newest.version_id == place.version_id:
+        raise Conflict("the version is the current one")
+    return delete_version(db, bucket_id, key, place, check, announce)
+
+
 def version_amend(
     db: Connection,
     bucket_id: BucketId,

@@ -166,8 +166,10 @@ class SqliteStore:
         place: VersionPlace,
         check: Check | None = None,
         announce: Announce | None = None,
+        noncurrent: bool = False,
     ) -> Version | None:
-        return self._writer.run(commits.delete_version, bucket_id, key, place, check, announce)
+        delete = commits.delete_noncurrent if noncurrent else commits.delete_version
+        return self._writer.run(delete, bucket_id, key, place, check, announce)
 
     # --- multipart uploads
     def upload_create(self, upload: Upload) -> None:
