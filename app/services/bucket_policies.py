@@ -52,7 +52,7 @@ class BucketPolicies:
 
         def checked(current: Bucket) -> bytes:
             if opens and settings.block_of(current).policy:
-                raise S3Error("AccessDenied", reason="the bucket's public access block refuses public policies")
+                raise settings.blocked("policies", "BlockPublicPolicy")
             return document
 
         self._amending.put(bucket, settings.POLICY, checked)

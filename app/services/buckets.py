@@ -164,12 +164,12 @@ class Buckets:
         """Uploads in progress do not keep a bucket: they are aborted. Raises BucketNotEmpty while a version is left."""
         bucket = self.find(call, name, expected_owner, "s3:DeleteBucket")
         if self._store.versions_scan(bucket.bucket_id, b"", None, None, 1):
-            raise S3Error("BucketNotEmpty", fields={"BucketName": name})
+            raise _not_empty(bucket)
         self._abort_uploads(bucket.bucket_id)
         try:
             self._store.bucket_delete(bucket.bucket_id)
         except Conflict:
-            raise S3Error("BucketNotEmpty", fields={"BucketName": name}) from None
+            raise _not_empty(bucket) from None
         except Missing:
             raise S3Error("NoSuchBucket", fields={"BucketName": name}) from None
 
@@ -181,6 +181,13 @@ class Buckets:
                 with suppress(Missing):
                     self._store.upload_abort(upload.upload_id)
             key, upload_id = page[-1].key, page[-1].upload_id
+
+
+def _not_empty(bucket: Bucket) -> S3Error:
+    """A versioned bucket may look empty to whoever lists objects, so the message says what is left in it."""
+    more = "" if bucket.versioning is Versioning.OFF else " You must delete all versions in the bucket."
+    message = f"The bucket you tried to delete is not empty.{more}"
+    return S3Error("BucketNotEmpty", message, fields={"BucketName": bucket.name})
 
 
 def _unborn(call: Call, name: str) -> Bucket:

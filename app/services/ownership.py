@@ -10,7 +10,7 @@ from typing import Final
 from app.core.acl import grants as acl
 from app.core.acl.grants import Grant
 from app.core.acl.requests import AclRequest, AskedGrant
-from app.core.acl.settings import ENFORCED, PREFERRED, block_of, ownership_of
+from app.core.acl.settings import ENFORCED, PREFERRED, block_of, blocked, ownership_of
 from app.core.errors import S3Error
 from app.core.types import Bucket
 from app.services.call import Call
@@ -47,7 +47,7 @@ class Ownership:
     def of_stored(self, bucket: Bucket, owner: str, request: AclRequest) -> str:
         """The list of an object of `owner` that is there. Raises as `of_object` does."""
         if ownership_of(bucket) == ENFORCED:
-            if not self._is_harmless(request, bucket, owner):
+            if not self._is_harmless(request, bucket, ""):
                 raise S3Error("AccessControlListNotSupported")
             return ""
         return self._checked(bucket, owner, self._grants(request, owner, bucket.owner))
@@ -66,11 +66,12 @@ class Ownership:
 
     def _checked(self, bucket: Bucket, owner: str, found: tuple[Grant, ...]) -> str:
         if acl.is_public(found) and block_of(bucket).acls:
-            raise S3Error("AccessDenied", reason="the bucket's public access block refuses public lists")
+            raise blocked("ACLs", "BlockPublicAcls")
         return acl.encode(found, owner)
 
     def _is_harmless(self, request: AclRequest, bucket: Bucket, owner: str) -> bool:
-        """Whether the list asked for says what is true anyway: everything is the bucket owner's.
+        """Whether the list asked for says what is true anyway: everything is the bucket owner's. `owner`: who writes,
+        "" where a list is put by itself.
 
         `private` says so of the owner's own writes. S3 refuses it all the same; older clients (rclone before 1.61) send
         it unasked with every upload, and there is nothing they could be promised and not given.

@@ -297,10 +297,56 @@ def test_a_new_bucket_takes_neither_lists_nor_public_policies(s3: Any, bucket: s
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html"""
     assert refusal(lambda: s3.put_bucket_acl(Bucket=bucket, ACL="public-read")) == "AccessControlListNotSupported"
     text = policy(bucket, "Allow", "s3:GetObject")
-    assert refusal(lambda: s3.put_bucket_policy(Bucket=bucket, Policy=text)) == "AccessDenied"
+    with pytest.raises(ClientError, match=r"AccessDenied.*BlockPublicPolicy"):  # the switch to be turned is named
+        s3.put_bucket_policy(Bucket=bucket, Policy=text)
     assert s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"] is False
     assert refusal(lambda: s3.get_bucket_policy(Bucket=bucket)) == "NoSuchBucketPolicy"
     s3.delete_public_access_block(Bucket=bucket)
     s3.put_bucket_policy(Bucket=bucket, Policy=text)
     assert s3.get_bucket_policy(Bucket=bucket)["Policy"] == text
     assert s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"] is True
+
+
+def test_no_condition_on_tags_is_met_by_tags_the_copy_does_not_get(s3: Any, bucket: str) -> None:
+    """a condition on the tags asked for is met by those the object gets: a copy that keeps the source's asks for none,
+    whatever its header says"""
+    s3.put_object(Bucket=bucket, Key="secret", Body=b"x", Tagging="class=secret")
+    condition = {"StringNotEquals": {"s3:RequestObjectTag/class": "public"}}
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy(bucket, "Deny", "s3:PutObject", Condition=condition))
+
+    def copy(directive: str) -> Any:
+        asked = {"Tagging": "class=public", "TaggingDirective": directive}
+        return s3.copy_object(Bucket=bucket, Key="copy", CopySource=f"{bucket}/secret", **asked)
+
+    assert refusal(lambda: copy("COPY")) == "AccessDenied"
+    copy("REPLACE")
+    s3.delete_bucket_policy(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="plain", Body=b"x")
+    s3.copy_object(Bucket=bucket, Key="copy", CopySource=f"{bucket}/plain", Tagging="class=public")
+    assert s3.get_object_tagging(Bucket=bucket, Key="copy")["TagSet"] == []
+
+
+def test_nobody_adds_bytes_to_an_object_of_another_account(
+    server: Server, s3: Any, lists: str, stranger: Credentials
+) -> None:
+    """what is in an object was written by its owner: who may only write beside it replaces it under their own name"""
+    theirs = server.client(stranger)
+    grantee = theirs.list_buckets()["Owner"]["ID"]
+    s3.put_bucket_acl(Bucket=lists, GrantWrite=f"id={grantee}")
+    assert refusal(lambda: theirs.put_object(Bucket=lists, Key="k", Body=b"!", WriteOffsetBytes=1)) == "AccessDenied"
+    assert refusal(lambda: theirs.put_object(Bucket=lists, Key="k", Body=b"!", WriteOffsetBytes=9)) == "AccessDenied"
+    assert s3.get_object(Bucket=lists, Key="k")["Body"].read() == b"x"
+    theirs.put_object(Bucket=lists, Key="own", Body=b"a")
+    theirs.put_object(Bucket=lists, Key="own", Body=b"b", WriteOffsetBytes=1)
+    assert theirs.get_object(Bucket=lists, Key="own")["Body"].read() == b"ab"
+
+
+def test_a_policy_for_whoever_signs_nothing_is_public(s3: Any, bucket: str, nobody: Any) -> None:
+    """a public access block keeps everybody out, by whatever name a policy calls them"""
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    condition = {"StringEquals": {"aws:userid": "anonymous"}}
+    document = policy(bucket, "Allow", "s3:GetObject", Condition=condition)
+    assert refusal(lambda: s3.put_bucket_policy(Bucket=bucket, Policy=document)) == "AccessDenied"
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=OPEN | {"RestrictPublicBuckets": True})
+    s3.put_bucket_policy(Bucket=bucket, Policy=document)
+    assert refusal(lambda: nobody.get_object(Bucket=bucket, Key="k")) == "AccessDenied"

@@ -40,6 +40,13 @@ def test_versioning_is_off_then_enabled_then_suspended(s3: Any, bucket: str) -> 
     assert code_of(error) == ("IllegalVersioningConfigurationException", 400)
 
 
+def test_a_bucket_of_versions_alone_says_what_keeps_it(s3: Any, stacked: str) -> None:
+    s3.put_object(Bucket=stacked, Key="k", Body=b"")
+    s3.delete_object(Bucket=stacked, Key="k")
+    with pytest.raises(ClientError, match=r"BucketNotEmpty.*delete all versions"):
+        s3.delete_bucket(Bucket=stacked)
+
+
 def test_each_version_is_read_tagged_and_deleted_by_its_id(s3: Any, stacked: str) -> None:
     ids = [s3.put_object(Bucket=stacked, Key="k", Body=b"%d" % n, Tagging=f"n={n}")["VersionId"] for n in range(3)]
     for number, version in enumerate(ids):

@@ -121,3 +121,10 @@ def test_what_is_stored_is_read_and_written_as_it_is() -> None:
     )
     assert LIFECYCLE.write(LIFECYCLE.stored(full)) == full
     assert b"<Date>2030-01-01T00:00:00.000Z</Date>" in full
+
+
+def test_a_class_the_server_has_not_is_named_in_the_refusal() -> None:
+    with pytest.raises(S3Error) as refused:
+        stored(f"{ALL}{move(30, 'GLACIER_IR')}")
+    assert refused.value.code == "MalformedXML"
+    assert refused.value.message == "This server has no storage class GLACIER_IR"

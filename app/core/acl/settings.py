@@ -41,6 +41,11 @@ CLOSED: Final = PublicAccessBlock(True, True, True, True)
 _TAGS: Final = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
+def blocked(what: str, switch: str) -> S3Error:
+    """The refusal of public `what` by one of the block's switches: it names the switch, for whoever wonders why."""
+    return S3Error("AccessDenied", f"Public {what} are prevented by the {switch} setting in S3 Block Public Access.")
+
+
 def ownership_document(ownership: str) -> bytes:
     """The canonical OwnershipControls document."""
     writer = Writer("OwnershipControls")

@@ -208,7 +208,7 @@ def _with_version(account: Account, who: Who, version_id: str) -> ManagedPolicy:
 def _check_policy(account: Account, policy_arn: str) -> None:
     """A managed policy of the account, or a built-in one."""
     if policy_arn not in BUILT_IN and policy_named(account, policy_arn) is None:
-        raise Refused("NoSuchEntity", f"Policy {policy_arn} does not exist or is not attachable.")
+        raise Refused("NoSuchEntity", f"Policy {policy_arn} does not exist or is not attachable. Name it by its ARN.")
 
 
 def _check_size(text: str, most: int, what: str) -> None:

@@ -253,7 +253,7 @@ def canonical(document: bytes, is_class: Callable[[str], bool]) -> bytes:
     configuration = LIFECYCLE.parse(document)
     for name in _classes(configuration):
         if not is_class(name):
-            raise malformed(f"no storage class {name}")
+            raise S3Error("MalformedXML", f"This server has no storage class {name}")
     rules = [_identified(rule, index) for index, rule in enumerate(configuration.nodes("Rule"))]
     return LIFECYCLE.write(Node([("Rule", rule) for rule in rules]))
 
