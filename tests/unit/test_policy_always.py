@@ -2,6 +2,7 @@
 
 from time import perf_counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,3 +91,21 @@ def test_a_policy_of_ten_statements_is_weighed_quickly():
             decision(principal, policy, facts=facts)
         rounds.append((perf_counter() - begun) / 200)
     assert min(rounds) < 400e-6  # 60 us on an idle machine
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [f"*{number}?*" for number in range(1_500)],
+        ["*?${aws:Referer}*", *(f"?{number}${{aws:UserAgent}}*" for number in range(700))],
+    ],
+)
+def test_no_policy_is_so_made_that_a_request_is_weighed_for_long(values):
+    """Whoever owns a bucket writes its policy, and whoever comes writes the headers: neither keeps a worker busy."""
+    condition = {"StringLike": {"aws:UserAgent": values}}
+    policy = documented(
+        [{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "arn:aws:s3:::b/*", "Condition": condition}]
+    )
+    begun = perf_counter()
+    decision(user(), policy, facts=Facts(headers={"user-agent": "ab" * 4_000, "referer": "a" * 4_000}))
+    assert perf_counter() - begun < 0.5  # 5 ms on an idle machine; it was more than a second

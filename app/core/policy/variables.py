@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from app.core import limits
 from app.core.policy.context import Context
 from app.core.policy.keys import canonical_key
 from app.core.policy.wildcards import Token, tokens_of
@@ -47,14 +48,15 @@ def parts_of(text: str, variables: bool, wildcards: bool) -> tuple[Part, ...]:
 
 
 def filled(parts: Sequence[Part], context: Context) -> tuple[Token, ...] | None:
-    """The tokens, with values in the variables' places; None when a variable has no single value."""
+    """The tokens, with values in the variables' places; None when a variable has no single value, or one so long that
+    only who wants to keep the matching busy sends it."""
     tokens: list[Token] = []
     for part in parts:
         if not isinstance(part, Variable):
             tokens.append(part)
             continue
         values = context.get(part.key) or ()
-        if len(values) == 1:
+        if len(values) == 1 and len(values[0]) <= limits.POLICY_PATTERN_CHARS_MAX:
             tokens.append(values[0])
         elif part.default is not None and not values:
             tokens.append(part.default)

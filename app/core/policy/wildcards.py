@@ -39,23 +39,13 @@ def tokens_of(text: str) -> Iterator[Token]:
 class _Run:
     """What stands between two stars: characters, and places where any one character will do."""
 
-    __slots__ = ("_any", "_goal", "_masks", "_units", "length", "text")
+    __slots__ = ("_tokens", "length", "text")
 
     def __init__(self, tokens: Sequence[Token]) -> None:
+        self._tokens = tokens
         pieces = [token for token in tokens if isinstance(token, str)]
-        if len(pieces) == len(tokens):
-            self.text: str | None = "".join(pieces)
-            self.length = len(self.text)
-            return
-        self.text = None
-        self._units = [unit for token in tokens for unit in (token if isinstance(token, str) else (None,))]
-        self.length = len(self._units)
-        self._goal = 1 << self.length - 1
-        self._any = sum(1 << place for place, unit in enumerate(self._units) if unit is None)
-        self._masks: dict[str, int] = {}
-        for place, unit in enumerate(self._units):
-            if unit is not None:
-                self._masks[unit] = self._masks.get(unit, self._any) | 1 << place
+        self.text = "".join(pieces) if len(pieces) == len(tokens) else None
+        self.length = sum(map(len, pieces)) + len(tokens) - len(pieces)
 
     def at(self, value: str, start: int) -> bool:
         """Whether it stands at `start`."""
@@ -63,19 +53,39 @@ class _Run:
             return value.startswith(self.text, start)
         if start < 0 or len(value) - start < self.length:
             return False
-        return all(unit is None or value[start + place] == unit for place, unit in enumerate(self._units))
+        for token in self._tokens:
+            if not isinstance(token, str):
+                start += 1
+            elif value.startswith(token, start):
+                start += len(token)
+            else:
+                return False
+        return True
 
     def find(self, value: str, start: int) -> int:
-        """Where it stands first from `start` on, -1 for nowhere. One pass: bit n of `state` says that the first n + 1
-        units fit the characters just read (Baeza-Yates and Gonnet, 1992)."""
+        """Where it stands first from `start` on, -1 for nowhere. All places are tried at once: bit n of `places` says
+        that it may begin at n, so that a character costs an operation on one number, whatever value and pattern are."""
         if self.text is not None:
             return value.find(self.text, start)
-        state = 0
-        for place in range(start, len(value)):
-            state = (state << 1 | 1) & self._masks.get(value[place], self._any)
-            if state & self._goal:
-                return place + 1 - self.length
-        return -1
+        count = len(value) - start - self.length + 1
+        if count <= 0:
+            return -1
+        places, offset = (1 << count) - 1 << start, 0
+        for token in self._tokens:
+            for character in token if isinstance(token, str) else ():
+                places &= _places(value, character) >> offset
+                if not places:
+                    return -1
+                offset += 1
+            if not isinstance(token, str):
+                offset += 1
+        return (places & -places).bit_length() - 1
+
+
+@lru_cache(limits.POLICY_PLACES_KEPT_MAX)
+def _places(value: str, character: str) -> int:
+    """Bit n: the character stands at n."""
+    return int("1".join("0" * len(piece) for piece in reversed(value.split(character))) or "0", 2)
 
 
 class Pattern:
