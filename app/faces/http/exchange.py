@@ -110,7 +110,7 @@ class Surface(NamedTuple):
 
 class Details(NamedTuple):
     """What an access log tells of a request besides, made only when a bucket keeps one; never part of the product's
-    own log. `target`: as on the wire, without signatures and tokens. `requester`: ARN, "" for nobody.
+    own log. `target`: as on the wire, without signatures, tokens and customers' keys. `requester`: ARN, "" for nobody.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html"""
 
     key: bytes
@@ -144,7 +144,10 @@ class Details(NamedTuple):
         )
 
 
-_SECRET: Final = re.compile(r"(?i)\b(X-Amz-Signature|X-Amz-Security-Token|Signature)=[^&]*")
+_SECRET: Final = re.compile(
+    r"(?i)(?<=[?&])((?:X-Amz-)?Signature|X-Amz-Security-Token|[^=&]*customer-key(?:-md5)?|[^=&]*%[^=&]*)=[^&]*"
+)
+"""Parameters that are kept to themselves, among them whatever name is spelled so that it cannot be told from these."""
 
 
 class Record(NamedTuple):
