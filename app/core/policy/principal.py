@@ -39,6 +39,9 @@ class Principal:
     session: tuple[AttachedPolicy, ...] = ()
 
 
+NOBODYS_ID = "anonymous"
+"""aws:userid of whoever signs nothing."""
+
 ANONYMOUS = Principal("anonymous", "", "")
 SERVICE = Principal("service", "", "")
 

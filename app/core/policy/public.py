@@ -9,6 +9,7 @@ from typing import Final
 
 from app.core.policy import comparisons
 from app.core.policy.conditions import ALL, Condition
+from app.core.policy.principal import NOBODYS_ID
 from app.core.policy.statement import Policy, Statement
 from app.core.policy.wildcards import ArnPattern, pattern, tokens_of
 
@@ -28,9 +29,11 @@ _FIXING_KEYS: Final = frozenset(
         "aws:username",
         "s3:dataaccesspointaccount",
         "s3:dataaccesspointarn",
-        "s3:x-amz-server-side-encryption-aws-kms-key-id",
     }
 )
+"""AWS counts the header that names a KMS key among them. There who sends it needs a permission of the key's; here it
+is a text that anybody sends along."""
+_USER_ID: Final = "aws:userid"
 _ACCESS_POINT_ARN: Final = "s3:dataaccesspointarn"
 _EQUALS: Final = frozenset({"StringEquals", "StringEqualsIgnoreCase"})
 _LIKE: Final = frozenset({"StringLike"})
@@ -59,7 +62,7 @@ def _fixes(condition: Condition) -> bool:
         return False
     if condition.key == "aws:sourceip":
         return operator.name == "IpAddress" and all(_is_narrow(value) for value in condition.values)
-    if condition.key not in _FIXING_KEYS:
+    if condition.key not in _FIXING_KEYS or (condition.key == _USER_ID and _lets_nobody_in(condition)):
         return False
     if operator.name in _EQUALS:
         return True
@@ -71,6 +74,11 @@ def _fixes(condition: Condition) -> bool:
             for value in condition.values
         )
     return False
+
+
+def _lets_nobody_in(condition: Condition) -> bool:
+    """Whether a user's id may be the one of all who sign nothing, whom it fixes no more than "*" does."""
+    return any(value.lower() == NOBODYS_ID for value in condition.values)
 
 
 def _names_account(key: str, value: str) -> bool:

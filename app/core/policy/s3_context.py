@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple, Protocol
 
 from app.core.errors import S3Error
-from app.core.policy.principal import Principal
+from app.core.policy.principal import NOBODYS_ID, Principal
 from app.core.s3.lock import UNTIL_HEADER
 from app.core.s3.tags import HEADER as TAGGING_HEADER
 from app.core.s3.tags import header_tags
@@ -133,7 +133,7 @@ class S3Context:
         return _one(self._principal.name if self._principal.kind == "user" else None)
 
     def _user_id(self) -> Values:
-        return ("anonymous",) if self._principal.kind == "anonymous" else _one(self._principal.unique_id or None)
+        return (NOBODYS_ID,) if self._principal.kind == "anonymous" else _one(self._principal.unique_id or None)
 
     def _principal_arn(self) -> Values:
         return _one(self._principal.role_arn or self._principal.arn or None)
