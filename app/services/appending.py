@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from app.core import checksums, limits
 from app.core import integrity as integrity_rules
+from app.core.acl.settings import ENFORCED, ownership_of
 from app.core.errors import Missing, S3Error
 from app.core.s3.wanted import Wanted
 from app.core.types import NULL_VERSION, Bucket, Checksum, Content, Part, Version, Versioning
@@ -54,9 +55,9 @@ class Appends:
         size = incoming.body.length
         if size is not None and size > limits.PUT_BYTES_MAX:
             raise S3Error("EntityTooLarge", fields={"MaxSizeAllowed": str(limits.PUT_BYTES_MAX)})
-        growth = _Growth(call, offset, check)
-        self._objects.ask_early(admission, target.key, growth.allow)
         draft = self._drafts.draft(call, bucket, target.key, wanted)
+        growth = _Growth(call, offset, check, "" if ownership_of(bucket) == ENFORCED else draft.owner)
+        self._objects.ask_early(admission, target.key, growth.allow)
         if draft.sealed is not None:
             raise S3Error("InvalidRequest", _ENCRYPTED)
         needed = integrity_rules.needed(incoming.integrity) | {"MD5"}
@@ -92,14 +93,21 @@ class Appends:
 
 
 class _Growth(NamedTuple):
-    """Whether an object may grow at an offset, and what it is like then."""
+    """Whether an object may grow at an offset, and what it is like then.
+
+    `owner`: canonical id of the one whose objects may, "" where all are the bucket owner's. A put makes the writer the
+    owner of what is written; bytes that were added to somebody else's object would pass for that owner's.
+    """
 
     call: Call
     offset: int
     check: Check | None
+    owner: str
 
     def allow(self, current: Version | None) -> None:
         """Raises to refuse; the version is as the transaction sees it."""
+        if current is not None and self.owner and current.owner != self.owner:
+            raise S3Error("AccessDenied", reason="the object belongs to another account")
         if self.check is not None:
             self.check(current)
         size = 0 if current is None else current.size

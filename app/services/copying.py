@@ -12,6 +12,7 @@ from typing import NamedTuple
 from app.core import limits
 from app.core.errors import Conflict, Missing, S3Error
 from app.core.s3.headers import RENAMED_BY
+from app.core.s3.tags import HEADER as TAGGING
 from app.core.s3.wanted import NOTHING_WANTED, Wanted
 from app.core.types import Attributes, Bucket, Checksum, FileSpan, Piece, Version
 from app.ports.metadata import Check
@@ -111,7 +112,7 @@ class Copying:
         Raises NoSuchKey, InvalidRequest (to itself without a change, of a delete marker, or over 5 GiB), AccessDenied
         and what the checks raise.
         """
-        target = request.target
+        target, call = request.target, _as_asked(call, request)
         admission = self._guard.admit(call, target.bucket, "s3:PutObject", target.key, target.expected_owner)
         bucket = admission.bucket
         if admission.judge is not None:
@@ -146,9 +147,8 @@ class Copying:
 
     def _copy_of(self, call: Call, bucket: Bucket, request: CopyRequest, source: Version) -> "Copy":
         """The copy to be. How the source is encrypted says nothing of it."""
-        tags = request.wanted.attributes.tags
-        if not request.replaces_tags and source.attributes.tags:
-            tags = source.attributes.tags
+        tags = request.wanted.attributes.tags if request.replaces_tags else source.attributes.tags
+        if tags and not request.replaces_tags:
             self._require_tags(call, request.source, source)
         attributes = replace(_attributes(request, source.attributes), tags=tags)
         draft = self._drafts.draft(call, bucket, request.target.key, request.wanted._replace(attributes=attributes))
@@ -194,6 +194,14 @@ class Copying:
         if data_key is None:
             return SpanBody(self._reading.pieces(version, None, start, length, spans=False), length)
         return SpanBody(self._reading.sealed_pieces(version, None, start, length, data_key), length)
+
+
+def _as_asked(call: Call, request: CopyRequest) -> Call:
+    """The call without the tags of a header that says nothing of the copy: no condition of a policy is met by them."""
+    if request.replaces_tags or TAGGING not in call.facts.headers:
+        return call
+    headers = {name: value for name, value in call.facts.headers.items() if name != TAGGING}
+    return call._replace(facts=call.facts._replace(headers=headers))
 
 
 def _has_checksum(version: Version, algorithm: str) -> bool:

@@ -73,9 +73,7 @@ class Guard:
 
         `expected_owner`: `x-amz-expected-bucket-owner`, an account's 12-digit id. Raises NoSuchBucket, AccessDenied.
         """
-        bucket = self.bucket(name)
-        if expected_owner and expected_owner != self._directory.account_id(bucket.owner):
-            raise S3Error("AccessDenied", reason="the bucket's owner is not the expected one")
+        bucket = self._expected(name, expected_owner)
         if _unquestioned(call, bucket):
             if action not in OBJECT_PERMISSION or call.caller.root or ownership_of(bucket) == ENFORCED:
                 return Admission(bucket)
@@ -91,11 +89,11 @@ class Guard:
             self._demand(call, Subject(bucket, "s3:PutObjectAcl", key, owner=writer_of(call, bucket)))
         return Admission(bucket)
 
-    def may_send(self, call: Call, name: str, action: str) -> None:
+    def may_send(self, call: Call, name: str, action: str, expected_owner: str = "") -> None:
         """Before a document that names the keys is read: refuse those whom no key could be allowed, as nothing in the
         bucket speaks for them. Each key asks `admit` for itself. Raises NoSuchBucket, AccessDenied.
         """
-        bucket = self.bucket(name)
+        bucket = self._expected(name, expected_owner)
         caller = call.caller
         if caller.canonical_id != bucket.owner and not caller.root and POLICY not in bucket.configs:
             # What a user's own policies say of keys nobody knows yet is left out: the account is asked in its stead.
@@ -126,6 +124,12 @@ class Guard:
             return self._store.bucket_get(name)
         except Missing:
             raise S3Error("NoSuchBucket", fields={"BucketName": name}) from None
+
+    def _expected(self, name: str, owner: str) -> Bucket:
+        bucket = self.bucket(name)
+        if owner and owner != self._directory.account_id(bucket.owner):
+            raise S3Error("AccessDenied", reason="the bucket's owner is not the expected one")
+        return bucket
 
     def _judge(self, call: Call, bucket: Bucket, action: str, key: bytes, version: Version | None) -> None:
         """What `Admission.seen` decides."""

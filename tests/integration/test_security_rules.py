@@ -224,6 +224,9 @@ def test_the_expected_owner_is_compared(s3: Any, bucket: str) -> None:
     with pytest.raises(ClientError) as error:
         s3.list_objects_v2(Bucket=bucket, ExpectedBucketOwner="123456789012")
     assert code_of(error) == ("AccessDenied", 403)
+    with pytest.raises(ClientError) as error:
+        s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "k"}]}, ExpectedBucketOwner="123456789012")
+    assert code_of(error) == ("AccessDenied", 403)
 
 
 def test_a_forwarded_address_is_not_believed(server: Server, bucket: str) -> None:

@@ -40,7 +40,7 @@ class DeleteHandlers:
     def delete_objects(self, exchange: Exchange) -> Response:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
         bucket, bypass = exchange.operation.bucket, _bypasses(exchange)
-        self._guard.may_send(exchange.call, bucket, "s3:DeleteObject")
+        self._guard.may_send(exchange.call, bucket, "s3:DeleteObject", exchange.expected_owner)
         _require_digest(exchange)
         wanted = delete_document(exchange.document(limits.XML_DELETE_BYTES_MAX))
         outcomes: list[_Refused | None] = []
