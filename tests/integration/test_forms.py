@@ -94,3 +94,13 @@ def test_headers_of_a_form_request_say_nothing_of_the_object(client: Any, public
     found = client.head_object(Bucket=room, Key="k")
     assert found["Metadata"] == {}
     assert "WebsiteRedirectLocation" not in found
+
+
+def test_a_small_form_does_not_grow_large(public: Server, room: str) -> None:
+    """The file's name stands for every ${filename}, of which a form may have thousands."""
+    long = "f" * 9_000
+    parts = f'--B\r\nContent-Disposition: form-data; name="key"\r\n\r\n{"${filename}" * 800}\r\n'
+    parts += f'--B\r\nContent-Disposition: form-data; name="file"; filename="{long}"\r\n\r\nx\r\n--B--\r\n'
+    seen = browse(public, "POST", f"/{room}", {"Content-Type": "multipart/form-data; boundary=B"}, parts.encode())
+    assert seen.status == 400
+    assert b"<Code>MaxPostPreDataLengthExceededError</Code>" in seen.body

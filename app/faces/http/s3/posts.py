@@ -49,7 +49,7 @@ class PostHandlers:
             raise S3Error("InvalidArgument", "Only one auth mechanism allowed: a form bears its own signature.")
         boundary = post_form.boundary_of(exchange.headers.get("content-type", ""))
         form = post_form.read(exchange.request.body, boundary)
-        fields = {name: value.replace(_FILENAME, form.filename) for name, value in form.fields.items()}
+        fields = _filled(form)
         if not fields.get("key"):
             raise post_policy.missing("key")
         call = _believed(exchange, form, fields)
@@ -61,6 +61,15 @@ class PostHandlers:
         target = Target(exchange.operation.bucket, key, None, exchange.expected_owner)
         incoming = Incoming(form.file, integrity.parse(headers))
         return _answer(exchange, fields, self._objects.put(call, target, wanted(headers, call.now_ms), incoming))
+
+
+def _filled(form: Form) -> dict[str, str]:
+    """The fields with the file's name where they ask for it. Raises MaxPostPreDataLengthExceededError for a form that
+    is small on its way and large here: nobody knows yet whose it is."""
+    named = sum(value.count(_FILENAME) for value in form.fields.values())
+    if named * len(form.filename) > limits.POST_FIELDS_BYTES_MAX:
+        raise S3Error("MaxPostPreDataLengthExceededError")
+    return {name: value.replace(_FILENAME, form.filename) for name, value in form.fields.items()}
 
 
 def _believed(exchange: Exchange, form: Form, fields: Mapping[str, str]) -> Call:
