@@ -27,7 +27,7 @@ from app.services.reading import Reading
 from app.services.removal import removal_check
 from app.services.sealing import Sealed, Sealing
 
-RENAME_ATTEMPTS_MAX: Final = 4  # starting over when the source is replaced while it is renamed
+RENAME_ATTEMPTS_MAX: Final = 16  # starting over when the source is replaced or appended to while it is renamed
 
 
 class RenameRequest(NamedTuple):
