@@ -23,7 +23,7 @@ from app.core.policy.statement import Policy, Request
 from app.core.s3.configs.stored import tags_are_asked
 from app.core.s3.tags import stored_tags
 from app.core.types import Bucket, Version
-from app.services.call import Call
+from app.services.call import Call, Facts
 from app.services.directory import Directory
 
 
@@ -55,6 +55,9 @@ class Subject(NamedTuple):
 
 
 _NO_TAGS: Final[Mapping[str, str]] = {}
+_NO_MORE: Final[Mapping[str, tuple[str, ...]]] = {}
+_CREATION: Final[Mapping[str, tuple[str, ...]]] = {"s3:objectcreationoperation": ("true",)}
+_NO_CREATION: Final[Mapping[str, tuple[str, ...]]] = {"s3:objectcreationoperation": ("false",)}
 _DENIED: Final = Decision(Effect.EXPLICIT_DENY, "resource", "it cannot be read")
 _OPERATORS: Final = Decision(Effect.ALLOW, "root")
 
@@ -92,7 +95,8 @@ class Verdicts:
             facts = facts._replace(parameters={"prefix": subject.key.decode("utf-8", "replace")})
         version = subject.version
         tags = _NO_TAGS if version is None else version.attributes.tags
-        acted = Acted(self._directory.account_id(subject.bucket.owner), tags, _bucket_tags(subject.bucket))
+        more = _creation(facts) if subject.action == "s3:PutObject" else _NO_MORE
+        acted = Acted(self._directory.account_id(subject.bucket.owner), tags, _bucket_tags(subject.bucket), more)
         return S3Context(facts, call.caller.identity, call.now_ms, acted)
 
     def charge(self, call: Call, bucket: Bucket) -> None:
@@ -106,6 +110,14 @@ class Verdicts:
         if call.caller.identity.kind == "anonymous" or call.facts.headers.get("x-amz-request-payer") != "requester":
             raise S3Error("AccessDenied", reason="the requester pays, and did not agree to")
         call.stages.charged = True
+
+
+def _creation(facts: Facts) -> Mapping[str, tuple[str, ...]]:
+    """Whether the request makes an object, or begins or feeds an upload, whom nobody asks for a precondition.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+    """
+    return _NO_CREATION if "uploads" in facts.parameters or "partNumber" in facts.parameters else _CREATION
 
 
 def _bucket_tags(bucket: Bucket) -> Mapping[str, str]:

@@ -350,3 +350,22 @@ def test_a_policy_for_whoever_signs_nothing_is_public(s3: Any, bucket: str, nobo
     s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=OPEN | {"RestrictPublicBuckets": True})
     s3.put_bucket_policy(Bucket=bucket, Policy=document)
     assert refusal(lambda: nobody.get_object(Bucket=bucket, Key="k")) == "AccessDenied"
+
+
+def test_a_bucket_may_want_a_precondition_of_whatever_makes_an_object(server: Server, s3: Any, bucket: str) -> None:
+    """a condition that is taken is asked: without it no object comes to be, in one request or by an upload"""
+    condition = {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy(bucket, "Deny", "s3:PutObject", Condition=condition))
+    assert refusal(lambda: s3.put_object(Bucket=bucket, Key="k", Body=b"x")) == "AccessDenied"
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", IfNoneMatch="*")
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="m")["UploadId"]
+    part = s3.upload_part(Bucket=bucket, Key="m", UploadId=upload, PartNumber=1, Body=b"x")
+    chosen = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+
+    def complete(**more: str) -> Any:
+        return s3.complete_multipart_upload(Bucket=bucket, Key="m", UploadId=upload, MultipartUpload=chosen, **more)
+
+    assert refusal(complete) == "AccessDenied"
+    for target in (f"/{bucket}/m?uploadId={upload}&partNumber=1", f"/{bucket}?partNumber=1"):
+        assert server.raw().call("POST", target, b"<CompleteMultipartUpload/>").status == 400
+    complete(IfNoneMatch="*")

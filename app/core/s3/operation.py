@@ -55,6 +55,9 @@ def parse(method: str, target: str, headers: Mapping[str, str], domains: Sequenc
             "This operation does not accept a version-id.",
             fields={"ArgumentName": "versionId", "ArgumentValue": parameters["versionId"]},
         )
+    if "partNumber" in parameters and name not in table.TAKES_PART:
+        # Nor may it be ignored: by it policies tell parts from objects.
+        raise S3Error("InvalidArgument", "A part number needs an uploadId.", fields={"ArgumentName": "partNumber"})
     return Operation(name, bucket, key, parameters)
 
 
@@ -153,8 +156,6 @@ def _name(method: str, bucket: str, key: bytes, parameters: Mapping[str, str]) -
             return _list_objects(parameters)
         return table.LISTED_WITHOUT_ID.get(name, name) if parameters and "id" not in parameters else name
     name = _plain(method, table.OBJECT_PLAIN, table.OBJECT_MARKERS, parameters)
-    if name == "PutObject" and "partNumber" in parameters:
-        raise S3Error("InvalidArgument", "A part number needs an uploadId.", fields={"ArgumentName": "partNumber"})
     if name == "UploadPart" and "partNumber" not in parameters:
         raise S3Error("InvalidArgument", "This operation needs a partNumber.", fields={"ArgumentName": "partNumber"})
     return name

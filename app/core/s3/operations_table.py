@@ -135,6 +135,8 @@ TAKES_VERSION: Final = frozenset(
     }
 )
 
+TAKES_PART: Final = frozenset({"GetObject", "HeadObject", "UploadPart", "UploadPartCopy", *PREFLIGHTS})
+
 REFUSED: Final = frozenset(
     {
         "CallIdentityService",
