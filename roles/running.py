@@ -6,6 +6,7 @@ Knows how these are tied to the process. Must not know stores or faces.
 import os
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, Final
 
 from app.core import limits
@@ -40,6 +41,7 @@ class Running:
         self.offload = Offload(threads)
         self._periodic: list[Periodic] = []
         self._at_end: list[Callable[[], object]] = []
+        metrics.reserve(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
         self.every("log", limits.LOG_FLUSH_SECONDS, self.log.flush)
         self.every("metrics", limits.METRICS_FLUSH_SECONDS, metrics.flush)
         self.log.write("info", "worker started", role=told.role, pid=os.getpid())

@@ -94,6 +94,7 @@ OFFLOAD_BYTES_MIN: Final = 16 * KIB  # smaller buffers are hashed inline
 SEALED_CHUNK_FRAMES: Final = 112  # 7 MiB of plaintext a chunk: two chunks and what is being sealed fit two buffers
 SEALED_SLICE_FRAMES: Final = 14  # frames sealed in one go: 0.2 ms in which nothing else runs
 MANIFEST_PAGE_ENTRIES: Final = 1024  # chunks of one content page (8 GiB of object)
+METRICS_FILE_BYTES: Final = MIB  # each of a process's two files; every operation, class and bucket takes a third
 DISK_RESERVE_BYTES: Final = 256 * MIB  # below this much free space new bytes are refused
 SEGMENT_STEP_BYTES: Final = 32 * MIB  # by which an open segment's space is reserved ahead
 DIRECT_BYTES_MIN: Final = 1 * MIB  # payloads from this size on are written past the page cache

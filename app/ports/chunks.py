@@ -84,4 +84,8 @@ class ChunkStore(Protocol):
 
     def stats(self) -> ChunkStoreStats: ...
 
+    def room(self) -> int:
+        """Bytes that may still be written before Full: for what shares the device without being a chunk. One system
+        call, no waiting."""
+
     def close(self) -> None: ...

@@ -225,6 +225,8 @@ class Blobs:
         intake = Intake(self, call, ref_id, size, receiver.stored_size)
         digesting = Digesting(self._offload, algorithms)
         if receiver.stored_size <= inline_bytes:
+            if self.chunks.room() <= receiver.stored_size:  # else small objects eat the room that deletions need
+                raise Full("the device is down to its reserve")
             intake.take_inline(body, digesting, receiver)
             _finish(body, intake, digesting)
             yield intake

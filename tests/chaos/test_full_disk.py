@@ -58,6 +58,30 @@ def test_a_full_disk_refuses_writes_serves_reads_and_recovers(small_disk: Path, 
         assert server.raw().call("GET", "/full/again").body == noise(8 * MIB, 1000)
 
 
+@pytest.mark.slow
+def test_small_objects_leave_the_reserve_to_deletions_and_configurations(small_disk: Path) -> None:
+    settings = {"ZAPFS_DISK_RESERVE_BYTES": str(64 * MIB), "ZAPFS_GC_GRACE_S": "0", "ZAPFS_GC_INTERVAL_S": "1"}
+    with Server(small_disk / "data", workers=1, dev=True, environment=settings) as server:
+        raw, workers = server.raw(), set(server.worker_pids())
+        on = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+        assert raw.call("PUT", "/full").status == 200
+        assert raw.call("PUT", "/full?versioning", on).status == 200
+        fill(server)
+        written = 0
+        while (status := raw.call("PUT", "/full/small", noise(16_000, written)).status) == 200:
+            written += 1
+            assert written < 2_000, "small objects were written into the reserve"
+        assert status == 507
+        tags = b"<Tagging><TagSet><Tag><Key>full</Key><Value>yes</Value></Tag></TagSet></Tagging>"
+        assert raw.call("PUT", "/full?tagging", tags).status == 200
+        assert raw.call("DELETE", "/full/k000").status == 204, "no room for a delete marker"
+        assert raw.call("DELETE", "/full/k000?versionId=null").status == 204
+        assert workers == set(server.worker_pids()), "a process died of a full disk"
+        server.stop()
+        done = server.fsck()
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def fill(server: Server) -> dict[str, str]:
     """PUT objects of 8 MiB until one is refused; key -> MD5 of those acknowledged."""
     raw, stored = server.raw(), {}

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from app.core.limits import METRICS_FILE_BYTES
+
 ROOT = Path(__file__).parents[2]
 COUNT = """
 import os, sys
@@ -19,6 +21,12 @@ metrics.request("PutObject", 507, 7, 0, 0.2, {})
 if sys.argv[1] == "flush":
     metrics.flush()
 os._exit(0)
+"""
+RESERVE = """
+import os
+from pathlib import Path
+from app.runtime.telemetry import metrics
+metrics.reserve(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
 """
 SCRAPE = """
 from app.runtime.telemetry import metrics
@@ -66,3 +74,11 @@ def test_the_histogram_is_cumulative_and_bounds_are_inclusive(run):
 def test_what_was_not_flushed_is_not_shown(run):
     run(COUNT, "die")
     assert value(run(SCRAPE), 'zapfs_requests_total{operation="GetObject",status="2xx"}') == 0
+
+
+def test_what_is_counted_has_its_room_on_the_disk_before_it_is_counted(run, tmp_path: Path) -> None:
+    run(RESERVE + COUNT, "flush")
+    files = list(tmp_path.iterdir())
+    assert {file.name.partition("_")[0] for file in files} == {"counter", "histogram"}
+    assert all(file.stat().st_blocks * 512 >= METRICS_FILE_BYTES for file in files)
+    assert value(run(SCRAPE), 'zapfs_requests_total{operation="GetObject",status="2xx"}') == 4

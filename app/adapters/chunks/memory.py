@@ -72,6 +72,10 @@ class MemoryStore:
         """See ChunkStore."""
         return ChunkStoreStats(len(self._blobs), self._bytes, self._bytes, self._bytes_max - self._bytes, 0)
 
+    def room(self) -> int:
+        """See ChunkStore."""
+        return self._bytes_max - self._bytes
+
     def close(self) -> None:
         """Forget everything."""
         self._blobs.clear()

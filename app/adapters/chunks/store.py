@@ -105,6 +105,10 @@ class SegmentStore:
         stats: ChunkStoreStats = self._tasks.submit(self._stats)
         return stats
 
+    def room(self) -> int:
+        """See ChunkStore."""
+        return self._device.free_bytes()
+
     def close(self) -> None:
         """Finish what was accepted, seal the open segment, leave the device. Idempotent."""
         if self._closed:

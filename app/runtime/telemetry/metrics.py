@@ -5,14 +5,19 @@ their number is bounded. Must not know requests. Each process adds to memory-map
 PROMETHEUS_MULTIPROC_DIR (set by the front door before any import); a scrape reads them all.
 """
 
+import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
+
+from app.core.limits import METRICS_FILE_BYTES
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
@@ -101,6 +106,17 @@ def flush() -> None:
 def task_failed(task: str) -> None:
     """Count one failed turn of a background task."""
     _failures.labels(task).inc()
+
+
+def reserve(directory: Path) -> None:
+    """Give this process's files their room on the disk now. To be called after the fork, before anything is counted.
+
+    The library maps files that are holes; writing to one on a disk that has run full is a bus error, which ends the
+    process. On a disk that is full already nothing can be reserved, and the process takes its chance.
+    """
+    for kind in ("counter", "histogram"):
+        with suppress(OSError), (directory / f"{kind}_{os.getpid()}.db").open("ab") as file:
+            os.posix_fallocate(file.fileno(), 0, METRICS_FILE_BYTES)
 
 
 def process_ended(pid: int) -> None:
