@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from app.adapters.cluster.snapshot import sync_directory
 
 MARKER = "zapfs.json"
 LOCK = "lock"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1: the first release; it reads neither this one's control state nor its metadata
 _LEFTOVER_SECONDS = 5.0  # a killed server's last process may still be finishing a write to the disk
 _LEFTOVER_TRIES = 100
 _TOLERATED = frozenset({LOCK, MARKER + ".tmp", "lost+found"})  # in a directory that has no marker yet
@@ -79,7 +79,9 @@ def claim(root: Path, cluster_id: str, now_ms: int) -> int:
     fresh = _check_ours(root)
     lock = _take_lock(root)
     if fresh:
-        _write_marker(root, cluster_id, now_ms)
+        _write_marker(root, {"format": "zapfs", "cluster_id": cluster_id, "created_ms": now_ms})
+    else:
+        _mark_as_ours(root)
     return lock
 
 
@@ -192,9 +194,16 @@ def _locked(fd: int) -> bool:
     return True
 
 
-def _write_marker(root: Path, cluster_id: str, now_ms: int) -> None:
-    content = {"format": "zapfs", "version": FORMAT_VERSION, "cluster_id": cluster_id, "created_ms": now_ms}
+def _mark_as_ours(root: Path) -> None:
+    """Name this release's format before anything is written in it, so that an older release says why it refuses."""
+    content = json.loads((root / MARKER).read_bytes())
+    if content["version"] < FORMAT_VERSION:
+        _write_marker(root, content)
+
+
+def _write_marker(root: Path, content: Mapping[str, object]) -> None:
+    marked = {**content, "version": FORMAT_VERSION}
     try:
-        write_durably(root / MARKER, json.dumps(content, indent=1).encode() + b"\n", 0o644)
+        write_durably(root / MARKER, json.dumps(marked, indent=1).encode() + b"\n", 0o644)
     except OSError as error:
         raise Refusal(f"data directory {root} is not writable: {error.strerror}") from error

@@ -1,6 +1,7 @@
 """`zapfs server` as an operator meets it: what it refuses, what it says, and how its processes end."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -90,6 +91,16 @@ def test_a_marker_of_a_newer_release_or_another_program_is_refused(tmp_path, mar
     code, text = refused(tmp_path, "--dev")
     assert (code, text.count("\n")) == (1, 1)
     assert words in text
+
+
+def test_a_directory_of_an_older_release_is_marked_as_this_ones(own_server):
+    server = own_server()
+    server.stop()
+    marker = server.data_dir / "zapfs.json"
+    now = json.loads(marker.read_bytes())
+    marker.write_text(json.dumps({**now, "version": 1}))
+    server.start()
+    assert json.loads(marker.read_bytes()) == now, "an older release would read what it does not know"
 
 
 def test_a_data_directory_in_use_and_ports_in_use_are_refused_in_one_line(own_server, tmp_path):
