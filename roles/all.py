@@ -18,30 +18,30 @@ from app.faces.http.s3.website import Sites
 from app.ports.metadata import MetadataStore
 from app.runtime.buffers import BufferPool
 from app.runtime.telemetry import metrics
-from app.services.access import Access
-from app.services.access_logs import AccessLogs
-from app.services.appending import Appends
-from app.services.blobs import Blobs
-from app.services.bucket_access import Amending, BucketAccess
-from app.services.bucket_policies import BucketPolicies
-from app.services.buckets import Buckets, Defaults
-from app.services.configs import Configs
-from app.services.copying import Copying
-from app.services.deleting import Deleting
-from app.services.directory import Directory
-from app.services.drafts import Drafts
-from app.services.guard import Guard
-from app.services.keyring import Keyring
-from app.services.listing import Listing
-from app.services.locks import Locks
-from app.services.multipart import Multipart
-from app.services.object_acls import ObjectAcls
-from app.services.objects import Objects
-from app.services.ownership import Ownership
-from app.services.reading import Reading
-from app.services.renaming import Renaming
-from app.services.sealing import Sealing
-from app.services.tagging import Tagging
+from app.services.background.access_logs import AccessLogs
+from app.services.buckets.buckets import Buckets, Defaults
+from app.services.buckets.configs import Configs
+from app.services.content.blobs import Blobs
+from app.services.content.keyring import Keyring
+from app.services.content.reading import Reading
+from app.services.content.sealing import Sealing
+from app.services.gate.access import Access
+from app.services.gate.bucket_access import Amending, BucketAccess
+from app.services.gate.bucket_policies import BucketPolicies
+from app.services.gate.directory import Directory
+from app.services.gate.guard import Guard
+from app.services.gate.object_acls import ObjectAcls
+from app.services.gate.ownership import Ownership
+from app.services.objects.appending import Appends
+from app.services.objects.copying import Copying
+from app.services.objects.deleting import Deleting
+from app.services.objects.drafts import Drafts
+from app.services.objects.listing import Listing
+from app.services.objects.locks import Locks
+from app.services.objects.multipart import Multipart
+from app.services.objects.objects import Objects
+from app.services.objects.renaming import Renaming
+from app.services.objects.tagging import Tagging
 from roles import backgrounds, stores
 from roles.data_dir import DataDir
 from roles.handover import Handover

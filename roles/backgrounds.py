@@ -21,23 +21,23 @@ from app.faces.http.s3.acting import Acting
 from app.ports.chunks import ChunkStore
 from app.ports.metadata import MetadataStore
 from app.runtime.buffers import BufferPool
-from app.services import notifications
-from app.services.access_logs import AccessLogs
-from app.services.acting_configs import ActingConfigs
-from app.services.blobs import Blobs
-from app.services.directory import Directory
-from app.services.drafts import Drafts
-from app.services.expiring import Expiring
-from app.services.guard import Guard
-from app.services.inventory import Inventories
-from app.services.lifecycle import Lifecycle, LifecycleSettings
-from app.services.lifecycle_status import LifecycleStatus
-from app.services.notifications import Deliveries, DeliverySettings, Target
-from app.services.objects import Objects
-from app.services.ownership import Ownership
-from app.services.reading import Reading
-from app.services.sealing import Sealing
-from app.services.transitions import LOCAL, Transitions
+from app.services.background import notifications
+from app.services.background.access_logs import AccessLogs
+from app.services.background.expiring import Expiring
+from app.services.background.inventory import Inventories
+from app.services.background.lifecycle import Lifecycle, LifecycleSettings
+from app.services.background.lifecycle_status import LifecycleStatus
+from app.services.background.notifications import Deliveries, DeliverySettings, Target
+from app.services.background.transitions import LOCAL, Transitions
+from app.services.buckets.acting_configs import ActingConfigs
+from app.services.content.blobs import Blobs
+from app.services.content.reading import Reading
+from app.services.content.sealing import Sealing
+from app.services.gate.directory import Directory
+from app.services.gate.guard import Guard
+from app.services.gate.ownership import Ownership
+from app.services.objects.drafts import Drafts
+from app.services.objects.objects import Objects
 from roles.running import SOURCES, Running, now_ms
 
 _HOLDER: Final = "manager"  # the same after a restart: the lock of the data directory keeps it the only one

@@ -10,8 +10,8 @@ from app.adapters.cluster.sealing import Sealer
 from app.core.cluster import AccessKey, Account, PutRoot
 from app.ports.cluster import Cluster
 from app.services.call import Sources
-from app.services.commanding import Desk, Identities
-from app.services.kms_keys import KmsKeys
+from app.services.identity.commanding import Desk, Identities
+from app.services.identity.kms_keys import KmsKeys
 from roles.credentials import RootCredentials, new_access_key, new_secret_key
 from roles.data_dir import DataDir, Refusal
 

@@ -17,13 +17,13 @@ from app.core.errors import StoreError
 from app.faces.http.admin import Gate, Services, admin_blueprint
 from app.ports.metadata import MetadataStore
 from app.runtime.telemetry import metrics
-from app.services.control import Control
-from app.services.directory import Directory
-from app.services.gc import Gc, GcSettings
-from app.services.iam import Iam
-from app.services.keyring import Keyring
-from app.services.kms_keys import KmsKeys
-from app.services.sealing import Sealing
+from app.services.background.gc import Gc, GcSettings
+from app.services.content.keyring import Keyring
+from app.services.content.sealing import Sealing
+from app.services.gate.directory import Directory
+from app.services.identity.control import Control
+from app.services.identity.iam import Iam
+from app.services.identity.kms_keys import KmsKeys
 from roles import backgrounds, control_plane, stores
 from roles.data_dir import DataDir
 from roles.handover import Handover

@@ -18,25 +18,25 @@ from app.core.integrity import NOTHING, Integrity
 from app.core.s3.wanted import NOTHING_WANTED
 from app.runtime.buffers import BufferPool
 from app.runtime.offload import Offload
-from app.services.appending import Appends
-from app.services.blobs import Blobs
-from app.services.buckets import Buckets
+from app.services.background.check import Check
+from app.services.background.gc import Gc, GcSettings
+from app.services.buckets.buckets import Buckets
 from app.services.call import Call, Caller, Sources, Stages
-from app.services.check import Check
-from app.services.copying import Copying
-from app.services.deleting import Deleting, Removal, Wish
-from app.services.directory import Directory
-from app.services.drafts import Drafts
-from app.services.gc import Gc, GcSettings
-from app.services.guard import Guard
-from app.services.keyring import Keyring
-from app.services.listing import Listing
-from app.services.multipart import Multipart
-from app.services.objects import Incoming, Objects, Selection, Target
-from app.services.ownership import Ownership
-from app.services.reading import Reading
-from app.services.renaming import Renaming
-from app.services.sealing import Sealing
+from app.services.content.blobs import Blobs
+from app.services.content.keyring import Keyring
+from app.services.content.reading import Reading
+from app.services.content.sealing import Sealing
+from app.services.gate.directory import Directory
+from app.services.gate.guard import Guard
+from app.services.gate.ownership import Ownership
+from app.services.objects.appending import Appends
+from app.services.objects.copying import Copying
+from app.services.objects.deleting import Deleting, Removal, Wish
+from app.services.objects.drafts import Drafts
+from app.services.objects.listing import Listing
+from app.services.objects.multipart import Multipart
+from app.services.objects.objects import Incoming, Objects, Selection, Target
+from app.services.objects.renaming import Renaming
 from migrations.run import migrate
 
 MIB = limits.MIB

@@ -1,6 +1,6 @@
 """`zapfs fsck`: reads everything back, on a stopped data directory or beside a running server, and says what is wrong.
 
-Knows how the stores are opened outside a server. Must not know what is checked (services/check.py).
+Knows how the stores are opened outside a server. Must not know what is checked (services/background/check.py).
 """
 
 import sqlite3
@@ -10,7 +10,7 @@ from app.cli.command import complain, say
 from app.config import Settings
 from app.core.errors import StoreError
 from app.runtime.offload import Offload
-from app.services.check import Check, CheckReport
+from app.services.background.check import Check, CheckReport
 from roles import stores
 from roles.data_dir import Refusal, checking
 from roles.running import SOURCES

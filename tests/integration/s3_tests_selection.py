@@ -69,7 +69,7 @@ DIFFERENT: Final = {
     "test_object_raw_get_x_amz_expires_out_max_range": EXPIRES,
     "test_object_raw_get_x_amz_expires_out_positive_range": EXPIRES,
     "test_object_raw_put_authenticated_expired": EXPIRES,
-    "test_get_object_torrent": "torrents are refused by name, 501, as everything that is not there; the suite wants 404",
+    "test_get_object_torrent": "torrents are refused by name, 501, as all that is not there; the suite wants 404",
     "test_bucket_recreate_overwrite_acl": RECREATED,
     "test_bucket_recreate_new_acl": RECREATED,
     "test_bucket_policy_different_tenant": TENANT,

@@ -22,12 +22,12 @@ from app.core.s3.multipart import RequestedPart
 from app.core.s3.version_ids import place_of, version_text
 from app.core.s3.wanted import NOTHING_WANTED, Wanted
 from app.core.types import NO_LOCK, NULL_PLACE, Attributes, Lock, Version, Versioning, VersionPlace
-from app.services.buckets import Birth
-from app.services.copying import CopyRequest
-from app.services.deleting import Wish
-from app.services.multipart import UploadTarget
-from app.services.objects import Incoming, Selection, Target
-from app.services.renaming import RenameRequest
+from app.services.buckets.buckets import Birth
+from app.services.objects.copying import CopyRequest
+from app.services.objects.deleting import Wish
+from app.services.objects.multipart import UploadTarget
+from app.services.objects.objects import Incoming, Selection, Target
+from app.services.objects.renaming import RenameRequest
 from tests.house import BytesBody, House, noise
 
 KEYS = (b"a", b"a/1", b"a/2", b"a0", b"b")

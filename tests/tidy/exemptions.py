@@ -18,8 +18,11 @@ CLOCKS: dict[str, tuple[frozenset[str], str]] = {
         "its mark needs a value no other process would choose, and its memory an end; neither reaches a stored byte",
     ),
     "app/services/call.py": (frozenset({"time.perf_counter"}), "measures stages; it dates nothing"),
-    "app/services/blobs.py": (frozenset({"time.monotonic"}), "decides when an attempt is too old to commit unpinned"),
-    "app/services/gc.py": (frozenset({"time.monotonic"}), "measures how long a run took"),
+    "app/services/content/blobs.py": (
+        frozenset({"time.monotonic"}),
+        "decides when an attempt is too old to commit unpinned",
+    ),
+    "app/services/background/gc.py": (frozenset({"time.monotonic"}), "measures how long a run took"),
     "app/adapters/chunks/disk.py": (frozenset({"os.urandom"}), "the default of what is handed in"),
 }
 """path -> what it may reach for although it lies below roles/, and why"""

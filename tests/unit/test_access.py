@@ -19,8 +19,8 @@ from app.core.cluster import (
 )
 from app.core.errors import S3Error
 from app.runtime.offload import Offload
-from app.services.access import Access, Identity
 from app.services.call import NOBODY
+from app.services.gate.access import Access, Identity
 from tests.unit import signing
 
 TEXT = '{"Version":"2012-10-17","Statement":[]}'

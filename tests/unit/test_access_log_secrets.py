@@ -5,7 +5,7 @@ import pytest
 from app.core.s3.operation import Operation
 from app.faces.http.exchange import Details
 from app.faces.http.wire import InputBody, Request
-from app.services.access import ANONYMOUS
+from app.services.gate.access import ANONYMOUS
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from app.adapters.sql.store import SqliteStore
 from app.core.sealing.frames import stored_size
 from app.core.types import Attributes, Content, Encryption, Part, Version, Versioning
 from app.ports.metadata import Appending
+from app.services.background.check import Check, CheckReport
 from app.services.call import Sources
-from app.services.check import Check, CheckReport
 from migrations.run import migrate
 from tests.contract.metadata import BUCKET, bucket, inline, marker, new_id, version
 

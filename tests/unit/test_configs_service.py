@@ -9,10 +9,10 @@ import pytest
 from app.core import limits
 from app.core.errors import Corrupt, S3Error
 from app.core.s3.configs import kinds
-from app.services.buckets import Birth
+from app.services.buckets.buckets import Birth
+from app.services.buckets.configs import Configs, Place
 from app.services.call import NOBODY
-from app.services.configs import Configs, Place
-from app.services.tagging import Tagged, Tagging
+from app.services.objects.tagging import Tagged, Tagging
 from tests.house import House
 
 BUCKET = Place("bucket")

@@ -10,7 +10,7 @@ from app.adapters.cluster.local import STATE_FILE, Follower
 from app.adapters.cluster.sealing import Sealer
 from app.core.cluster import DEFAULT_KMS_ALIAS, SSE_S3_KEY, ClusterState, Holder
 from app.services.call import Sources
-from app.services.control import Control
+from app.services.identity.control import Control
 from roles import control_plane
 from roles.credentials import RootCredentials
 from roles.data_dir import DataDir

@@ -10,8 +10,8 @@ from app.faces.http.app import S3Door
 from app.faces.http.exchange import Surface
 from app.faces.http.wire import InputBody, Response
 from app.runtime.offload import Offload
-from app.services.access import Access
 from app.services.call import NOBODY, Sources
+from app.services.gate.access import Access
 from tests.unit import signing
 
 

@@ -13,8 +13,8 @@ from app.core.errors import Missing, S3Error
 from app.core.policy.principal import AttachedPolicy, Principal
 from app.core.types import Attributes, Bucket, Version
 from app.services.call import NOBODY, SYSTEM, Call, Caller, Facts, Stages
-from app.services.directory import Directory
-from app.services.guard import Guard
+from app.services.gate.directory import Directory
+from app.services.gate.guard import Guard
 
 OWNER = Caller("1" * 12, "a" * 64, "owner", "AK1")
 OTHER = Caller("2" * 12, "b" * 64, "other", "AK2")

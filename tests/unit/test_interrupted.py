@@ -18,12 +18,12 @@ from app.core.s3.multipart import RequestedPart
 from app.core.s3.wanted import NOTHING_WANTED
 from app.core.types import BlobId
 from app.ports.chunks import BlobName
-from app.services.buckets import Birth
+from app.services.background.gc import Gc, GcSettings
+from app.services.buckets.buckets import Birth
 from app.services.call import Sources
-from app.services.gc import Gc, GcSettings
-from app.services.multipart import UploadTarget
-from app.services.objects import Incoming, Selection, Target
-from app.services.reading import Pieces
+from app.services.content.reading import Pieces
+from app.services.objects.multipart import UploadTarget
+from app.services.objects.objects import Incoming, Selection, Target
 from tests.house import MIB, BytesBody, House, noise
 
 KEY = Target("bucket", b"key")

@@ -15,8 +15,8 @@ from app.core import limits
 from app.core.s3.configs.inventory import INVENTORY
 from app.core.s3.lifecycle import Clock
 from app.core.types import Bucket, Versioning
-from app.services.inventory import Inventories
-from app.services.objects import Selection, Target
+from app.services.background.inventory import Inventories
+from app.services.objects.objects import Selection, Target
 from tests.house import OTHER, OWNER, House
 
 DAY = 1_000

@@ -24,11 +24,11 @@ from app.core.types import (
     Versioning,
 )
 from app.ports.metadata import EVENTS, Appending, Commit
+from app.services.background.expiring import Expiring
+from app.services.background.lifecycle import Lifecycle, LifecycleSettings
+from app.services.background.notifications import of_system
+from app.services.background.transitions import Transitions, place_of
 from app.services.call import Sources
-from app.services.expiring import Expiring
-from app.services.lifecycle import Lifecycle, LifecycleSettings
-from app.services.notifications import of_system
-from app.services.transitions import Transitions, place_of
 from migrations.run import migrate
 
 DAY = 1_000

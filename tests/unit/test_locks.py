@@ -13,10 +13,10 @@ from app.core.s3 import lock as rules
 from app.core.s3.version_ids import place_of
 from app.core.s3.wanted import NOTHING_WANTED
 from app.core.types import Bucket, Lock, Version, Versioning
-from app.services.configs import Place
-from app.services.deleting import Wish
-from app.services.locks import Locks
-from app.services.objects import Incoming, Target
+from app.services.buckets.configs import Place
+from app.services.objects.deleting import Wish
+from app.services.objects.locks import Locks
+from app.services.objects.objects import Incoming, Target
 from tests.house import OTHER, OWNER, BytesBody, House
 
 PLACE = Place("bucket")

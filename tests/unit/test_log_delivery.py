@@ -12,9 +12,9 @@ from app.core.acl.settings import ACL
 from app.core.s3.access_log import Entry
 from app.core.s3.configs import logging
 from app.core.types import Bucket
-from app.services.access_logs import AccessLogs
-from app.services.directory import Directory
-from app.services.log_permission import may_deliver
+from app.services.background.access_logs import AccessLogs
+from app.services.background.log_permission import may_deliver
+from app.services.gate.directory import Directory
 from tests.house import OTHER, OWNER, Accounts, House
 
 SOURCE = Bucket(b"s" * 16, "source", OWNER.canonical_id, 0)

@@ -12,8 +12,8 @@ from app.core.errors import S3Error, Unavailable
 from app.core.s3.configs.notification import canonical
 from app.core.types import Bucket, Task, Version
 from app.ports.metadata import EVENTS
+from app.services.background.notifications import Deliveries, DeliverySettings, Target, announcing
 from app.services.call import Call, Caller, Sources, Stages
-from app.services.notifications import Deliveries, DeliverySettings, Target, announcing
 from migrations.run import migrate
 
 ARN = "arn:zapfs:sqs:r:1:hook"

@@ -4,8 +4,8 @@ import pytest
 
 from app.core.acl.requests import requested
 from app.core.errors import S3Error
-from app.services.directory import Directory
-from app.services.ownership import Ownership
+from app.services.gate.directory import Directory
+from app.services.gate.ownership import Ownership
 from tests.unit.test_guard import ENFORCED, OTHER, OWNER, PREFERRED, WRITER, Accounts, bucket, call
 
 OWNERSHIP = Ownership(Directory(Accounts()))

@@ -11,9 +11,9 @@ from app.core.integrity import NOTHING
 from app.core.s3.listing import Query
 from app.core.s3.wanted import NOTHING_WANTED
 from app.core.types import Version
-from app.services.buckets import Birth
-from app.services.objects import Incoming, Selection, Target
-from app.services.renaming import RenameRequest
+from app.services.buckets.buckets import Birth
+from app.services.objects.objects import Incoming, Selection, Target
+from app.services.objects.renaming import RenameRequest
 from tests.house import MIB, BytesBody, House, noise
 from tests.unit.test_versioned_use_cases import Versioned
 

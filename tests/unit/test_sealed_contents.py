@@ -18,9 +18,9 @@ from app.core.types import NULL_VERSION, Attributes, Bucket, Encryption, Version
 from app.ports.metadata import Commit
 from app.runtime.buffers import BufferPool
 from app.runtime.offload import Offload
-from app.services.blobs import Blobs
 from app.services.call import NOBODY, Call, Sources, Stages
-from app.services.reading import Reading
+from app.services.content.blobs import Blobs
+from app.services.content.reading import Reading
 from migrations.run import migrate
 from tests.house import BytesBody, noise
 

@@ -15,12 +15,12 @@ from app.core.s3.encryption import COPY_SOURCE_CUSTOMER, CUSTOMER, requested
 from app.core.s3.multipart import RequestedPart
 from app.core.s3.wanted import NOTHING_WANTED
 from app.core.types import Bucket
-from app.services.buckets import Birth
+from app.services.buckets.buckets import Birth
 from app.services.call import Facts
-from app.services.copying import CopyRequest
-from app.services.multipart import UploadTarget
-from app.services.objects import Incoming, Selection, Target
-from app.services.renaming import RenameRequest
+from app.services.objects.copying import CopyRequest
+from app.services.objects.multipart import UploadTarget
+from app.services.objects.objects import Incoming, Selection, Target
+from app.services.objects.renaming import RenameRequest
 from tests.house import BytesBody, House, noise
 
 SSE = "x-amz-server-side-encryption"

@@ -12,13 +12,13 @@ from app.core.integrity import NOTHING, Integrity
 from app.core.s3.listing import Query
 from app.core.s3.multipart import RequestedPart
 from app.core.s3.wanted import NOTHING_WANTED
-from app.services.buckets import Birth
+from app.services.background.check import Check
+from app.services.buckets.buckets import Birth
 from app.services.call import Caller
-from app.services.check import Check
-from app.services.copying import CopyRequest
-from app.services.deleting import Wish
-from app.services.multipart import UploadTarget
-from app.services.objects import Incoming, Selection, Target
+from app.services.objects.copying import CopyRequest
+from app.services.objects.deleting import Wish
+from app.services.objects.multipart import UploadTarget
+from app.services.objects.objects import Incoming, Selection, Target
 from tests.house import MIB, OTHER, BytesBody, House, noise
 
 

@@ -12,12 +12,12 @@ from app.core.s3.multipart import RequestedPart
 from app.core.s3.version_ids import parse_version, place_of, version_text
 from app.core.s3.wanted import NOTHING_WANTED, Wanted
 from app.core.types import NULL_PLACE, Attributes, Lock, Version, Versioning, VersionPlace
-from app.services.buckets import Birth
-from app.services.copying import CopyRequest
-from app.services.deleting import Removal, Wish
-from app.services.multipart import UploadTarget
-from app.services.objects import Incoming, ObjectRead, Selection, Target
-from app.services.renaming import RenameRequest
+from app.services.buckets.buckets import Birth
+from app.services.objects.copying import CopyRequest
+from app.services.objects.deleting import Removal, Wish
+from app.services.objects.multipart import UploadTarget
+from app.services.objects.objects import Incoming, ObjectRead, Selection, Target
+from app.services.objects.renaming import RenameRequest
 from tests.house import MIB, BytesBody, House, noise
 
 

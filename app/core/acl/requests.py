@@ -1,6 +1,6 @@
 """What a request's headers ask of an access control list: a canned one, or grants one by one.
 
-Knows the headers' grammar. Must not know which accounts exist (services/ownership resolves them).
+Knows the headers' grammar. Must not know which accounts exist (services/gate/ownership resolves them).
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectAcl.html
 """
 

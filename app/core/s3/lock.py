@@ -1,6 +1,6 @@
 """Object lock: what its headers and documents say, when a version may go, and how a retention may change.
 
-Knows values and texts. Must not know who may bypass governance (services/removal asks) nor where locks are kept.
+Knows values and texts. Must not know who may bypass governance (services/objects/removal asks) nor where locks lie.
 A lock that cannot be read keeps its version for ever: whatever is not known to be open is closed. Dates are rounded up
 to whole seconds, the unit every answer shows, so that a version is never freed before the date its client named.
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html

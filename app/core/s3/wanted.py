@@ -1,7 +1,7 @@
 """What a write asks for beside its bytes: attributes, access control list, lock, encryption; parsed from its headers.
 
 Knows which headers speak of an object to be. Must not know the bucket, whose settings complete what is wanted
-(services/drafts), nor who may ask.
+(services/objects/drafts), nor who may ask.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Wraps: a data key sealed under a wrapping key, bound to the object it belongs to.
 
-Knows the stored form of a wrap. Must not know which wrapping key is whose (services/keyring), nor frames.
+Knows the stored form of a wrap. Must not know which wrapping key is whose (services/content/keyring), nor frames.
 
 Stored form: 1 byte of form (1), 4 bytes of the wrapping key's version, 16 bytes of seal id, the sealed key with its
 16-byte tag. The seal id is random; with it a key of its own is derived for every wrap, so the nonce may be zero and no

@@ -4,7 +4,7 @@ Knows the order of a request and the error edge. Must not know what operations d
 `wsgi_app` or served as it is: no routing stands between the worker and the handler table.
 
 A signature is verified before anything else is looked at; a request without one enters as nobody, to be decided by the
-gate (services/guard). What comes before both stands in the porch: proxies, and website hosts, which browsers ask
+gate (services/gate/guard). What comes before both stands in the porch: proxies, and website hosts, which browsers ask
 without credentials. This edge and the stream behind it are the only places that catch everything.
 """
 
@@ -25,8 +25,8 @@ from app.faces.http import wire
 from app.faces.http.exchange import Details, Exchange, Observe, Record, Report, Surface
 from app.faces.http.porch import OPEN_PORCH, Porch
 from app.faces.http.wire import Environ, Request, Response, StartResponse
-from app.services.access import ANONYMOUS, Access, Identity
 from app.services.call import Call, Facts, Sources, Stages
+from app.services.gate.access import ANONYMOUS, Access, Identity
 
 RETRY_AFTER_SECONDS: Final = "1"
 _CHARGED: Final = ("x-amz-request-charged", "requester")

@@ -14,10 +14,10 @@ from app.core.s3.operation import Operation
 from app.core.s3.version_ids import parse_version
 from app.core.types import VersionPlace
 from app.faces.http.wire import Headers, Request, Response, held
-from app.services.access import Access, Identity
 from app.services.call import Call
-from app.services.guard import Guard
-from app.services.objects import Incoming, Target
+from app.services.gate.access import Access, Identity
+from app.services.gate.guard import Guard
+from app.services.objects.objects import Incoming, Target
 
 
 class Exchange(NamedTuple):

@@ -1,6 +1,6 @@
 """The grammar of inventory configurations: what is listed, how, how often and where to.
 
-Knows elements. Must not know files or schedules (core/s3/inventory, services/inventory).
+Knows elements. Must not know files or schedules (core/s3/inventory, services/background/inventory).
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketInventoryConfiguration.html
 """
 

@@ -1,6 +1,6 @@
 """The grammar of access logging: where a bucket's log goes and how its objects are named.
 
-Knows elements. Must not know lines or deliveries (core/s3/access_log, services/access_logs).
+Knows elements. Must not know lines or deliveries (core/s3/access_log, services/background/access_logs).
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLogging.html
 """
 

@@ -13,11 +13,11 @@ from app.core.errors import Conflict, Full, Missing, S3Error, StoreError
 from app.faces.http.admin import accounts, collection, identities, kms, lifecycle, probes
 from app.faces.http.admin.gate import Gate
 from app.faces.http.admin.json_wire import failure
-from app.services.commanding import CommandRefused
-from app.services.control import Control
-from app.services.iam import Iam
-from app.services.kms_keys import KmsKeys
-from app.services.lifecycle_status import LifecycleStatus
+from app.services.background.lifecycle_status import LifecycleStatus
+from app.services.identity.commanding import CommandRefused
+from app.services.identity.control import Control
+from app.services.identity.iam import Iam
+from app.services.identity.kms_keys import KmsKeys
 
 __all__ = ["Gate", "Services", "admin_blueprint"]
 

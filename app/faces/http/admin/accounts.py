@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 from app.core.cluster import AccessKey, Account, Holder
 from app.faces.http.admin.gate import Gate
 from app.faces.http.admin.json_wire import answer, done, fields, needed
-from app.services.control import Control, CreatedKey, NewAccount
+from app.services.identity.control import Control, CreatedKey, NewAccount
 
 _CHOICES: Final[Mapping[str, type]] = dict.fromkeys(NewAccount.__dataclass_fields__, str)
 _ACCOUNTS: Final = "/admin/v1/accounts"

@@ -15,7 +15,7 @@ from app.core.limits import ROLE_SESSION_SECONDS
 from app.faces.http.admin.accounts import shown_key
 from app.faces.http.admin.gate import Gate
 from app.faces.http.admin.json_wire import answer, done, fields, needed
-from app.services.iam import Iam, Wanted
+from app.services.identity.iam import Iam, Wanted
 
 _KINDS: Final = {room: kind for kind, room in ROOMS.items()}
 _ALL: Final = "/admin/v1/accounts/<account>/<any(users,groups,roles,policies):room>"

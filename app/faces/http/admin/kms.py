@@ -8,7 +8,7 @@ from app.core.cluster import KmsKey
 from app.core.limits import KMS_DELETION_DAYS_MAX
 from app.faces.http.admin.gate import Gate
 from app.faces.http.admin.json_wire import answer, done, fields
-from app.services.kms_keys import KmsKeys
+from app.services.identity.kms_keys import KmsKeys
 
 _KEYS: Final = "/admin/v1/kms/keys"
 _KEY: Final = f"{_KEYS}/<path:named>"

@@ -4,7 +4,7 @@ from flask import Blueprint, Response
 
 from app.faces.http.admin.gate import Gate
 from app.faces.http.admin.json_wire import answer
-from app.services.lifecycle_status import LifecycleStatus
+from app.services.background.lifecycle_status import LifecycleStatus
 
 
 def add(face: Blueprint, gate: Gate, lifecycle: LifecycleStatus) -> None:

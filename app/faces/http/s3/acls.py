@@ -15,8 +15,8 @@ from app.core.types import Version
 from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
 from app.faces.http.wire import Headers, Response
-from app.services.bucket_access import BucketAccess, Place
-from app.services.object_acls import ObjectAcls
+from app.services.gate.bucket_access import BucketAccess, Place
+from app.services.gate.object_acls import ObjectAcls
 
 
 class AclHandlers:

@@ -15,10 +15,10 @@ from app.core.types import Bucket
 from app.faces.http.exchange import Exchange, Handler
 from app.faces.http.s3 import answers
 from app.faces.http.wire import Response
-from app.services.acting_configs import ActingConfigs, Addressed
-from app.services.directory import Directory
-from app.services.lifecycle import MINIMUM_KIND, VARIES
-from app.services.log_permission import may_deliver
+from app.services.background.lifecycle import MINIMUM_KIND, VARIES
+from app.services.background.log_permission import may_deliver
+from app.services.buckets.acting_configs import ActingConfigs, Addressed
+from app.services.gate.directory import Directory
 
 MINIMUM_HEADER: Final = "x-amz-transition-default-minimum-object-size"
 _MINIMUM_DEFAULT: Final = "all_storage_classes_128K"

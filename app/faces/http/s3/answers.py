@@ -15,8 +15,8 @@ from app.core.s3.xml import Writer
 from app.core.types import Checksum, Upload, Version
 from app.faces.http.exchange import Exchange, version_named
 from app.faces.http.wire import Headers, Response
-from app.services.guard import Guard
-from app.services.objects import Selection, Target
+from app.services.gate.guard import Guard
+from app.services.objects.objects import Selection, Target
 
 XML: Final = ("Content-Type", "application/xml")
 NameOf = Callable[[str], str]

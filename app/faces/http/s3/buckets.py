@@ -19,7 +19,7 @@ from app.core.types import Bucket
 from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
 from app.faces.http.wire import Response
-from app.services.buckets import Birth, Buckets
+from app.services.buckets.buckets import Birth, Buckets
 
 
 class BucketHandlers:

@@ -15,7 +15,7 @@ from app.core.s3.xml import DECLARATION, Writer
 from app.faces.http.exchange import Exchange, Handler
 from app.faces.http.s3 import answers
 from app.faces.http.wire import Response
-from app.services.configs import Configs, Place
+from app.services.buckets.configs import Configs, Place
 
 PLAIN: Final[Mapping[str, Kind]] = {
     "BucketCors": kinds.CORS,

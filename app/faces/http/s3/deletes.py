@@ -13,9 +13,9 @@ from app.core.s3.xml import Writer
 from app.faces.http.exchange import Exchange, version_named
 from app.faces.http.s3 import answers
 from app.faces.http.wire import Headers, Response
-from app.services.deleting import Deleting, Removal, Wish
-from app.services.guard import Guard
-from app.services.objects import Target
+from app.services.gate.guard import Guard
+from app.services.objects.deleting import Deleting, Removal, Wish
+from app.services.objects.objects import Target
 
 
 class DeleteHandlers:

@@ -18,7 +18,7 @@ from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
 from app.faces.http.s3.answers import NameOf
 from app.faces.http.wire import Response
-from app.services.listing import Listing
+from app.services.objects.listing import Listing
 
 
 @dataclass(frozen=True, slots=True)

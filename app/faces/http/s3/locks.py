@@ -8,8 +8,8 @@ from app.core.s3 import lock
 from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
 from app.faces.http.wire import Response
-from app.services.configs import Place
-from app.services.locks import Locks
+from app.services.buckets.configs import Place
+from app.services.objects.locks import Locks
 
 
 class LockHandlers:

@@ -22,9 +22,9 @@ from app.core.types import Part
 from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
 from app.faces.http.wire import Headers, Response
-from app.services.guard import Guard
-from app.services.multipart import Multipart, UploadTarget
-from app.services.objects import Selection
+from app.services.gate.guard import Guard
+from app.services.objects.multipart import Multipart, UploadTarget
+from app.services.objects.objects import Selection
 
 
 class MultipartHandlers:

@@ -19,10 +19,10 @@ from app.core.types import NO_LOCK, Checksum, Version
 from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
 from app.faces.http.wire import Headers, Response
-from app.services.appending import Appends
-from app.services.copying import Copying, CopyRequest
-from app.services.guard import Guard
-from app.services.objects import Incoming, ObjectRead, Objects, Selection
+from app.services.gate.guard import Guard
+from app.services.objects.appending import Appends
+from app.services.objects.copying import Copying, CopyRequest
+from app.services.objects.objects import Incoming, ObjectRead, Objects, Selection
 
 _WHOLE: Final = Selection()
 _SELECTIVE: Final = frozenset({"range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"})

@@ -9,7 +9,7 @@ from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
 from app.faces.http.s3.acls import place_of
 from app.faces.http.wire import Response
-from app.services.bucket_policies import BucketPolicies
+from app.services.gate.bucket_policies import BucketPolicies
 
 
 class PolicyHandlers:

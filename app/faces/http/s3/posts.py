@@ -23,9 +23,9 @@ from app.core.s3.xml import Writer
 from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
 from app.faces.http.wire import Headers, Response
-from app.services.access import ANONYMOUS
 from app.services.call import Call
-from app.services.objects import Incoming, Objects, Stored, Target
+from app.services.gate.access import ANONYMOUS
+from app.services.objects.objects import Incoming, Objects, Stored, Target
 
 _AS_THEY_ARE: Final = frozenset(
     {"cache-control", "content-type", "content-disposition", "content-encoding", "content-language", "expires"}

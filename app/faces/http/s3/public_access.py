@@ -9,7 +9,7 @@ from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
 from app.faces.http.s3.acls import place_of, xml
 from app.faces.http.wire import Response
-from app.services.bucket_access import BucketAccess
+from app.services.gate.bucket_access import BucketAccess
 
 
 class PublicAccessHandlers:

@@ -12,7 +12,7 @@ from app.core.s3.operation import decode_key
 from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
 from app.faces.http.wire import Response
-from app.services.renaming import RenameRequest, Renaming
+from app.services.objects.renaming import RenameRequest, Renaming
 
 _TOKEN: Final = re.compile(r"[!-~]{1,64}")
 

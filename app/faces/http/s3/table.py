@@ -22,22 +22,22 @@ from app.faces.http.s3.posts import PostHandlers
 from app.faces.http.s3.public_access import PublicAccessHandlers
 from app.faces.http.s3.renames import RenameHandlers
 from app.faces.http.s3.tagging import TaggingHandlers
-from app.services.appending import Appends
-from app.services.bucket_access import BucketAccess
-from app.services.bucket_policies import BucketPolicies
-from app.services.buckets import Buckets
-from app.services.configs import Configs
-from app.services.copying import Copying
-from app.services.deleting import Deleting
-from app.services.directory import Directory
-from app.services.guard import Guard
-from app.services.listing import Listing
-from app.services.locks import Locks
-from app.services.multipart import Multipart
-from app.services.object_acls import ObjectAcls
-from app.services.objects import Objects
-from app.services.renaming import Renaming
-from app.services.tagging import Tagging
+from app.services.buckets.buckets import Buckets
+from app.services.buckets.configs import Configs
+from app.services.gate.bucket_access import BucketAccess
+from app.services.gate.bucket_policies import BucketPolicies
+from app.services.gate.directory import Directory
+from app.services.gate.guard import Guard
+from app.services.gate.object_acls import ObjectAcls
+from app.services.objects.appending import Appends
+from app.services.objects.copying import Copying
+from app.services.objects.deleting import Deleting
+from app.services.objects.listing import Listing
+from app.services.objects.locks import Locks
+from app.services.objects.multipart import Multipart
+from app.services.objects.objects import Objects
+from app.services.objects.renaming import Renaming
+from app.services.objects.tagging import Tagging
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from app.core.types import Version
 from app.faces.http.exchange import Exchange
 from app.faces.http.s3 import answers
 from app.faces.http.wire import Headers, Response
-from app.services.tagging import Tagged, Tagging
+from app.services.objects.tagging import Tagged, Tagging
 
 
 class TaggingHandlers:

@@ -17,8 +17,8 @@ from app.core.types import Bucket
 from app.faces.http.exchange import Exchange, Handler
 from app.faces.http.s3.cors import Crossing
 from app.faces.http.wire import Request, Response
-from app.services.access import ANONYMOUS, Access
 from app.services.call import Call
+from app.services.gate.access import ANONYMOUS, Access
 
 _KIND: Final = "website"
 _READS: Final = {"GET": "GetObject", "HEAD": "HeadObject"}

@@ -1,0 +1,1 @@
+"""What acts without being asked: sweeps, deliveries, collection, checks."""

@@ -1,0 +1,1 @@
+"""Accounts, users, policies and keys, as an administrator changes them."""

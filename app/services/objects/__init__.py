@@ -1,0 +1,1 @@
+"""What is done to objects and their versions."""
