@@ -262,7 +262,10 @@ class Settings:
     )
     shutdown_seconds: int = _setting(_whole(0, 3_600), 30, "seconds", "requests in flight get this long to finish")
     disk_reserve_bytes: int = _setting(
-        _whole(0, limits.TIB), limits.DISK_RESERVE_BYTES, "bytes", "with less free space new bytes are refused"
+        _whole(0, limits.TIB),
+        limits.DISK_RESERVE_BYTES,
+        "bytes",
+        "with less free space new bytes are refused; deletions need some of it",
     )
     backlog: int = _setting(_whole(16, 65_535), 1_024, "connections", "waiting to be accepted on each bind")
 

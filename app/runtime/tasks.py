@@ -5,6 +5,7 @@ only catch-all of the product: a step that fails is reported and tried again at 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from random import SystemRandom
 
 import gevent
@@ -72,4 +73,5 @@ class Periodic:
             try:
                 self._function()
             except Exception as error:  # noqa: BLE001 - the one catch-all of background work
-                self._on_error(self.name, error)
+                with suppress(Exception):  # a full or vanished disk may fail the telling too; the work goes on
+                    self._on_error(self.name, error)

@@ -37,6 +37,23 @@ def test_a_failure_is_reported_and_the_next_turn_comes_all_the_same():
     assert failures[0] == ("sweep", "disk")
 
 
+def test_a_report_that_fails_too_does_not_end_the_task():
+    calls = []
+
+    def fails():
+        calls.append(1)
+        raise OSError("the disk is gone")
+
+    def reports(name, error):
+        raise error
+
+    task = Periodic("sweep", 0.01, fails, reports)
+    task.start()
+    gevent.sleep(0.1)
+    task.stop()
+    assert len(calls) > 1
+
+
 def test_the_first_call_waits_one_interval():
     calls = []
     task = Periodic("sweep", 10, lambda: calls.append(1), ignore)
