@@ -1,6 +1,7 @@
 """Encryption over every service: schemes, keys that are rotated or disabled, copies, parts, renames."""
 
 import hashlib
+import json
 from base64 import b64encode
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ from app.core.s3.multipart import RequestedPart
 from app.core.s3.wanted import NOTHING_WANTED
 from app.core.types import Bucket
 from app.services.buckets.buckets import Birth
-from app.services.call import Facts
+from app.services.call import NOBODY, Facts
 from app.services.objects.copying import CopyRequest
 from app.services.objects.multipart import UploadTarget
 from app.services.objects.objects import Incoming, Selection, Target
@@ -132,6 +133,20 @@ def test_a_customers_key_must_come_with_every_read_and_be_the_one(house):
 
 def test_a_customers_key_is_taken_over_a_secure_connection_only(house):
     assert refusal(lambda: put(house, C, secure=False)) == "InvalidRequest"
+
+
+def test_a_kms_key_is_not_used_for_nobody_however_public_the_object_is(house):
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:*Object", "Resource": "arn:aws:s3:::bucket/*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]}).encode()
+    bucket_id = house.store.bucket_get("bucket").bucket_id
+    house.store.bucket_amend(bucket_id, lambda bucket: replace(bucket, configs={"policy": policy}))
+    put(house, {}, key=b"clear")
+    put(house, {"x-amz-server-side-encryption": "AES256"}, key=b"server")
+    put(house, {"x-amz-server-side-encryption": "aws:kms"}, key=b"kms")
+    nobody = call(house)._replace(caller=NOBODY)
+    for key in (b"clear", b"server"):
+        house.objects.get(nobody, Target("bucket", key), Selection()).pieces.close()
+    assert refusal(lambda: house.objects.get(nobody, Target("bucket", b"kms"), Selection())) == "AccessDenied"
 
 
 def test_a_rotated_key_opens_what_it_sealed_before_and_seals_with_its_newest_version(house):

@@ -10,6 +10,7 @@ from hmac import compare_digest
 from typing import Final, NamedTuple
 
 from app.core.errors import S3Error
+from app.core.policy.principal import ANONYMOUS
 from app.core.s3.configs.encryption import DefaultEncryption, default_encryption
 from app.core.s3.encryption import (
     COPY_SOURCE_CUSTOMER,
@@ -76,6 +77,7 @@ class Sealing:
             return self._begin_customer(call, bucket.bucket_id, key, asked.customer)
         scheme = asked.scheme or default.scheme
         if scheme in KMS_SCHEMES:
+            _refuse_nobody(call)
             return self._begin_kms(bucket.bucket_id, key, asked._replace(scheme=scheme), default)
         if scheme == SSE_S3:
             return self._seal(
@@ -107,7 +109,8 @@ class Sealing:
         """The data key of a version to be read, None when it lies in the clear. `copy_source`: the key of SSE-C is in
         the headers that speak of a copy's source.
 
-        Raises InvalidRequest (the key of SSE-C is missing, wrong, or not wanted), KMS.*, Corrupt.
+        Raises InvalidRequest (the key of SSE-C is missing, wrong, or not wanted), AccessDenied (nobody asks for a KMS
+        key's object), KMS.*, Corrupt.
         """
         customer = customer_key(call.facts.headers, COPY_SOURCE_CUSTOMER if copy_source else CUSTOMER)
         encryption = version.attributes.encryption
@@ -121,6 +124,8 @@ class Sealing:
             raise S3Error("InvalidRequest", text + "provided to retrieve the object.")
         else:
             self._check_secure(call)
+        if encryption.scheme in KMS_SCHEMES:
+            _refuse_nobody(call)
         return DataKey(self._data_key(encryption, version.bucket_id, version.key, customer), version.bucket_id)
 
     def check(self, call: Call, version: Version, copy_source: bool = False) -> None:
@@ -196,3 +201,12 @@ def _by_customer(encryption: Encryption, binding: Binding, customer: CustomerKey
     if not compare_digest(customer.md5, encryption.key_md5):
         raise S3Error("InvalidRequest", "The provided encryption parameters did not match the ones used originally.")
     return unwrap(customer.key, binding, encryption.wrapped)
+
+
+def _refuse_nobody(call: Call) -> None:
+    """A KMS key is used for those who sign, whatever else is public.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+    """
+    if call.caller.principal is ANONYMOUS:
+        raise S3Error("AccessDenied", reason="a KMS key is not used for anonymous callers")
