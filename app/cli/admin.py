@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 from app.cli.admin_words import WORDS
 from app.cli.command import complain, say
-from app.config import Bind, Settings
+from app.config import Settings
+from app.config_values import Bind
 from app.core.auth import canonical, timestamps
 from roles import credentials
 from roles.data_dir import DataDir, Refusal

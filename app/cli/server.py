@@ -14,7 +14,8 @@ from app.adapters.chunks.recovery import recover
 from app.adapters.cluster.sealing import Sealer
 from app.cli import supervise
 from app.cli.command import complain, say
-from app.config import DEV_SECRET_KEY, Bind, Settings
+from app.config import DEV_SECRET_KEY, Settings
+from app.config_values import Bind
 from app.core.errors import StoreError
 from app.core.ids import make_id
 from app.runtime import lineage

@@ -64,8 +64,9 @@ class ChunkStore(Protocol):
     def put(self, name: BlobName, data: memoryview) -> None:
         """Store 1..CHUNK_BYTES_MAX bytes under a new blob id. Full, Unavailable."""
 
-    def open(self, blob_id: BlobId) -> ChunkReader:
-        """Missing when provably absent."""
+    def open(self, blob_id: BlobId, length: int = 0) -> ChunkReader:
+        """`length`: the chunk's bytes as its manifest has them, 0 when the caller does not know. Missing when provably
+        absent; Corrupt, now or when it is read, when it has another length."""
 
     def delete(self, blob_id: BlobId) -> bool:
         """Remove a blob and give its space back. False when readers hold it: try again later. True when it is gone

@@ -4,9 +4,11 @@ Knows that state changes only by `core.cluster.apply`. Must not know where the s
 (a local journal now, Raft later). A reader's state is at most one second behind the last acknowledged command.
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from app.core.cluster import ClusterState, Command, Outcome
+from app.core.layout.reports import NodeHealth, NodeReport
 
 
 class Cluster(Protocol):
@@ -20,3 +22,14 @@ class Cluster(Protocol):
         only follows, or cannot write. A command id seen before gives the outcome it gave then."""
 
     def close(self) -> None: ...
+
+
+class Beats(Protocol):
+    """Heartbeats to the managers and what they answer. Nothing here is durable."""
+
+    def beat(self, report: NodeReport) -> None:
+        """Tell the managers how this node is. Unavailable when none answers; the next beat tries again."""
+
+    def health(self) -> Mapping[str, NodeHealth]:
+        """By node id, as the managers last told; {} before they did. A node that is not there was never heard of."""
+        ...

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.config import SETTINGS, Bind, Settings, SettingsError, resolve
+from app.config import SETTINGS, Settings, SettingsError, resolve
+from app.config_values import Bind
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 

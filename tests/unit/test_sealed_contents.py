@@ -90,7 +90,7 @@ def test_what_is_taken_in_sealed_is_read_back_and_lies_nowhere_in_the_clear(room
     if page.inline is not None and size > 16:
         assert data[:16] not in page.inline
     for entry in page.chunks:
-        with room.chunks.open(entry.blob_id) as reader:
+        with room.chunks.open(entry.blob_id, entry.length) as reader:
             assert data[:FRAME_BYTES][:16] not in bytes(reader.read(0, min(entry.length, FRAME_BYTES)))
     assert room.pool.lent_bytes == 0
 
@@ -121,8 +121,8 @@ def test_a_small_span_reads_no_more_than_the_frames_it_touches(room, monkeypatch
     read = []
     open_blob = room.chunks.open
 
-    def watched(blob_id):
-        reader = open_blob(blob_id)
+    def watched(blob_id, length):
+        reader = open_blob(blob_id, length)
         own = reader.read
         reader.read = lambda offset, length: read.append(length) or own(offset, length)
         return reader

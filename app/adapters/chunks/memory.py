@@ -5,7 +5,7 @@ Knows the port's rules. Nothing survives the process.
 
 from collections.abc import Iterator
 
-from app.core.errors import Conflict, Full, Missing
+from app.core.errors import Conflict, Corrupt, Full, Missing
 from app.core.limits import CHUNK_BYTES_MAX, GIB
 from app.core.types import BlobId, FileSpan
 from app.ports.chunks import BlobName, ChunkStoreStats
@@ -31,10 +31,12 @@ class MemoryStore:
         self._blobs[name.blob_id] = name, bytes(data)
         self._bytes += len(data)
 
-    def open(self, blob_id: BlobId) -> "MemoryReader":
+    def open(self, blob_id: BlobId, length: int = 0) -> "MemoryReader":
         """See ChunkStore."""
         if blob_id not in self._blobs:
             raise Missing("no such blob")
+        if length and len(self._blobs[blob_id][1]) != length:
+            raise Corrupt(f"a blob of another length than {length}")
         self._readers[blob_id] = self._readers.get(blob_id, 0) + 1
         return MemoryReader(self, blob_id, self._blobs[blob_id][1])
 

@@ -19,7 +19,7 @@ from app.adapters.chunks.index import Index
 from app.adapters.chunks.readers import Readers, SegmentReader
 from app.adapters.chunks.reclaim import Reclaim
 from app.core.checksums import block_checksums
-from app.core.errors import StoreError, Unavailable
+from app.core.errors import Corrupt, StoreError, Unavailable
 from app.core.limits import BATCH_BYTES_MAX, BLOCK_BYTES, CHUNK_BYTES_MAX, COMMIT_BATCH_MAX, SLICE_BYTES
 from app.core.types import BlobId
 from app.ports.chunks import BlobName, ChunkStoreStats
@@ -66,9 +66,13 @@ class SegmentStore:
         if error is not None:
             raise _fresh(error)
 
-    def open(self, blob_id: BlobId) -> SegmentReader:
+    def open(self, blob_id: BlobId, length: int = 0) -> SegmentReader:
         """See ChunkStore."""
-        return self._readers.open(blob_id)
+        reader = self._readers.open(blob_id)
+        if length and reader.length != length:
+            reader.close()
+            raise Corrupt(f"a blob of {reader.length} bytes where {length} belong")
+        return reader
 
     def delete(self, blob_id: BlobId) -> bool:
         """See ChunkStore. Deletions of many greenlets share fdatasyncs; one caller with many uses `delete_many`."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from app.core.cluster.identities import AccessKey, Account, Entity, Holder, PolicyVersion
 from app.core.cluster.keys import KmsKey
+from app.core.cluster.layout_commands import LayoutCommand
 
 
 class Who(NamedTuple):
@@ -225,4 +226,4 @@ EntityCommand = (
     | SetDefaultVersion
 )
 KmsCommand = CreateKmsKey | RotateKmsKey | SetKmsKeyState
-Command = AccountCommand | EntityCommand | KmsCommand
+Command = AccountCommand | EntityCommand | KmsCommand | LayoutCommand

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from app.core.cluster.identities import Account, Holder, User
 from app.core.cluster.keys import KmsKey, plain_name
+from app.core.layout.placement import EMPTY, Placement
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,9 @@ class Outcome:
 class ClusterState:
     """`version` grows by one with each command.
 
+    `cluster_id`: 32 hex digits, "" on a single machine. `placement`: where bytes lie. `managers`: gRPC address of each
+    manager by its node id, as the membership procedure keeps it.
+
     `accounts` by name; `by_access_key` says whose a key is; the other `by_…` give account names, `by_email` of
     lower-case addresses. `kms_keys` by id, `kms_aliases` gives ids. `outcomes`: of the newest commands, by their ids.
     """
@@ -36,6 +40,9 @@ class ClusterState:
     by_account_id: Mapping[str, str] = field(default_factory=dict)
     by_email: Mapping[str, str] = field(default_factory=dict)
     kms_aliases: Mapping[str, str] = field(default_factory=dict)
+    cluster_id: str = ""
+    placement: Placement = EMPTY
+    managers: Mapping[str, str] = field(default_factory=dict)
 
     def kms_key(self, named: str) -> KmsKey | None:
         """The key of an id, an alias, or the ARN of either, in whatever state it is; None when there is none."""

@@ -99,7 +99,7 @@ class Check:
 
     def _read_chunk(self, row: ReferencedBlob) -> str:
         naming = hasher("BLAKE3")
-        with self._chunks.open(row.blob_id) as reader:
+        with self._chunks.open(row.blob_id, row.length) as reader:
             if reader.length != row.length:
                 return f"corrupt: {reader.length} bytes instead of {row.length}"
             for start in range(0, row.length, limits.SLICE_BYTES):

@@ -154,7 +154,7 @@ class Gc:
             scrub.names = None
             scrub.next_ms = now_ms + limits.ORPHAN_SECONDS_MIN * 1000
         oldest_ms = now_ms - limits.ORPHAN_SECONDS_MIN * 1000
-        claims = [BlobClaim(n.blob_id, n.chunk_id, n.ref_id) for n in page if id_time_ms(n.blob_id) < oldest_ms]
+        claims = [BlobClaim(n.blob_id, n.chunk_id, n.ref_id) for n in page if id_time_ms(n.ref_id) < oldest_ms]
         # After a jump of the clock these may be blobs of attempts under way. The queue fences their commits off, for
         # longer than any of them may take; only then may the blobs go, hurry or not.
         not_before_ms = now_ms + self._grace_ms + limits.ATTEMPT_SECONDS_MAX * 1000

@@ -211,7 +211,7 @@ class Reading:
 
     def _open(self, wanted: Slice, spans: bool) -> "_Opened":
         try:
-            reader = self._chunks.open(wanted.entry.blob_id)
+            reader = self._chunks.open(wanted.entry.blob_id, wanted.entry.length)
         except Missing:
             raise Unavailable(f"chunk {wanted.entry.chunk_id.hex()} is not on this node") from None
         with ExitStack() as held:
