@@ -1,4 +1,4 @@
-"""How gunicorn runs the two roles: read by each master that the front door starts.
+"""How gunicorn runs the roles: read by each master that the front door starts.
 
 Knows gunicorn's settings and hooks. Must not know requests. Everything that differs between starts comes from the
 front door's handover; gunicorn's own switches for it are off.
@@ -8,6 +8,7 @@ import gc
 import logging.config
 import signal
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from app.core import limits
@@ -23,7 +24,7 @@ lineage.die_with(_told.parent)
 bind = f"fd://{_told.listener}"  # bound by the front door, so that nobody can take the port between its check and us
 pythonpath = str(Path(__file__).parent)
 proc_name = f"zapfs-{_told.role}"
-workers = _settings.workers if _told.role == handover.DATA else 1
+workers = _settings.workers if _told.role in handover.MANY else 1
 worker_class = "app.runtime.http1.worker.LeanWorker" if _settings.worker_class == "lean" else "gevent"
 worker_connections = limits.CONNECTIONS_MAX
 backlog = _settings.backlog
@@ -55,10 +56,7 @@ control_socket_disable = True
 
 def on_starting(server):
     """Load the code the workers share before they are forked; nothing is opened here."""
-    if _told.role == handover.DATA:
-        import roles.all
-    else:
-        import roles.manager  # noqa: F401
+    import_module(handover.BUILDERS[_told.role])
     gc.collect()
     gc.freeze()  # what is there now stays; the collector must not touch, and so copy, its pages in the workers
 

@@ -7,7 +7,9 @@ an anonymous file with its descriptor passed on shows them to the children only.
 import base64
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from app.config import Settings
 from app.core.errors import Unavailable
@@ -15,13 +17,31 @@ from app.core.errors import Unavailable
 VARIABLE = "_ZAPFS_HANDOVER"
 DATA = "data"
 MANAGER = "manager"
+GATEWAY = "metadata"
+GATEWAY_KEEPER = "metadata-keeper"
+HOST = "file"
+HOST_KEEPER = "file-keeper"
+MANAGER_ADMIN = "manager-admin"
+BUILDERS: Final[Mapping[str, str]] = {
+    DATA: "roles.all",
+    MANAGER: "roles.manager",
+    GATEWAY: "roles.metadata",
+    GATEWAY_KEEPER: "roles.metadata_keeper",
+    HOST: "roles.file",
+    HOST_KEEPER: "roles.file_keeper",
+    MANAGER_ADMIN: "roles.manager_admin",
+}
+"""The module whose `build` makes the application of a role's worker."""
+MANY: Final = frozenset({DATA, GATEWAY, HOST})
+"""Roles with `Settings.workers` workers; the others have exactly one."""
 _BYTES_MAX = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """`role`: DATA or MANAGER. `listener`: descriptor of the listening socket. `parent`: the front door's process id.
-    `s3_port`, `admin_port`: the ports in use, also where the setting left them to the system."""
+    """`role`: a key of BUILDERS. `listener`: descriptor of the listening socket. `parent`: the front door's process id.
+    `s3_port`, `admin_port`: the ports in use, also where the setting left them to the system: of a gateway its S3 and
+    its operations, of a file host its blob routes and its operations."""
 
     role: str
     settings: Settings
@@ -53,7 +73,7 @@ def read() -> Handover:
     try:
         plain = json.loads(os.pread(int(os.environ[VARIABLE]), _BYTES_MAX, 0))
     except (KeyError, ValueError, OSError) as error:
-        raise Unavailable("these processes are started by `zapfs server`, which hands them their settings") from error
+        raise Unavailable("these processes are started by `zapfs`, which hands them their settings") from error
     return Handover(
         role=plain["role"],
         settings=Settings.from_plain(plain["settings"]),

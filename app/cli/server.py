@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 from app.adapters.chunks.recovery import recover
 from app.adapters.cluster.sealing import Sealer
-from app.cli import supervise
+from app.cli import door, supervise
 from app.cli.command import complain, say
 from app.config import DEV_SECRET_KEY, Settings
 from app.config_values import Bind
@@ -55,10 +55,9 @@ def run(settings: Settings) -> int:
         say("Root credentials, generated now, kept sealed and not shown again:")
         say(f"  AWS_ACCESS_KEY_ID={boot.root.access_key}")
         say(f"  AWS_SECRET_ACCESS_KEY={boot.root.secret_key}")
+    probes = [supervise.Probe(door.reached_at(boot.admin), "/ready"), supervise.Probe(door.reached_at(boot.s3))]
     try:
-        return supervise.Supervisor(_children(boot), settings.shutdown_seconds).run(
-            probes=(_address(boot.s3), _address(boot.admin)), announce=lambda: _announce(boot)
-        )
+        return supervise.Supervisor(_children(boot), settings.shutdown_seconds).run(probes, lambda: _announce(boot))
     finally:
         if terminal is not None:
             lineage.give_terminal(terminal)
@@ -68,8 +67,8 @@ def _boot(settings: Settings) -> Boot:
     """The checks in the order an operator would want to hear of them. Raises Refusal."""
     directory = DataDir(settings.data_dir)
     lock = data_dir.claim(directory.root, os.urandom(16).hex(), _now_ms())
-    s3 = _listen(settings.s3_bind, settings.backlog, "S3")
-    admin = _listen(settings.admin_bind, settings.backlog, "admin")
+    s3 = door.listen(settings.s3_bind, settings.backlog, "S3")
+    admin = door.listen(settings.admin_bind, settings.backlog, "admin")
     data_dir.prepare(directory)
     try:
         master_key = credentials.master_key(settings, directory, create=True)
@@ -87,40 +86,17 @@ def _boot(settings: Settings) -> Boot:
     return Boot(settings, directory, lock, s3, admin, ports, master_key, root)
 
 
-def _listen(bind: Bind, backlog: int, what: str) -> socket.socket:
-    """A listening socket, so that a port in use is known here and nobody can take it before the workers start."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(bind.host, bind.port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.bind(address)
-        listener.listen(backlog)
-    except OSError as error:
-        raise Refusal(f"{what} address {bind} cannot be used: {error.strerror}") from error
-    return listener
-
-
 def _children(boot: Boot) -> list[supervise.Child]:
     """The two gunicorn masters, to be started in this order."""
-    children = []
-    for role, listener in ((handover.DATA, boot.s3), (handover.MANAGER, boot.admin)):
-        told = Handover(role, boot.settings, boot.master_key, listener.fileno(), os.getpid(), *boot.ports)
-        environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("ZAPFS_", "GUNICORN_"))
-        }
-        fd = handover.write(told)
-        environment[handover.VARIABLE] = str(fd)
-        environment["PROMETHEUS_MULTIPROC_DIR"] = str(boot.directory.metrics)
-        children.append(supervise.Child(role, environment, descriptors=(fd, boot.lock), listener=listener))
-    return children
-
-
-def _address(listener: socket.socket) -> tuple[str, int]:
-    """Where a client of this machine reaches the listener."""
-    host, port = listener.getsockname()[:2]
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104 -- recognised, not bound
+    return [
+        door.child(
+            Handover(role, boot.settings, boot.master_key, listener.fileno(), os.getpid(), *boot.ports),
+            listener,
+            boot.lock,
+            boot.directory.metrics,
+        )
+        for role, listener in ((handover.DATA, boot.s3), (handover.MANAGER, boot.admin))
+    ]
 
 
 def _announce(boot: Boot) -> None:

@@ -1,6 +1,6 @@
 """The front door's watch over its children: start, wait until ready, drain, and never leave one behind.
 
-Knows processes, signals and the two probes. Must not know what the children do. A child that ends by itself ends all.
+Knows processes, signals and probes. Must not know what the children do. A child that ends by itself ends all.
 """
 
 import http.client
@@ -11,9 +11,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import app
 from app.cli.command import complain
@@ -25,48 +26,69 @@ _QUICK_SECONDS = 3.0
 _DRAIN_MARGIN_SECONDS = 5.0  # beyond what the children themselves allow their requests
 _PROBE_SECONDS = 0.05
 Address = tuple[str, int]
+GUNICORN: Final = ("-m", "gunicorn", "-c", str(_ROOT / "gunicorn.conf.py"), "wsgi:application")
 
 
 @dataclass(slots=True)
 class Child:
-    """One gunicorn master: its environment, what it inherits, and the socket it takes over."""
+    """One process: its environment, what it inherits, and the sockets it takes over. `arguments`: what the interpreter
+    is given, a gunicorn master by default. `needs`: a file that must be there before it is started."""
 
     role: str
     environment: dict[str, str]
     descriptors: tuple[int, ...]
-    listener: socket.socket
+    listeners: tuple[socket.socket, ...]
+    arguments: tuple[str, ...] = GUNICORN
+    needs: Path | None = None
     process: "subprocess.Popen[bytes] | None" = field(default=None)
 
-    def start(self) -> None:
-        """Start it in this process group; it ignores the terminal's SIGINT, which is for the front door."""
+    def start(self) -> bool:
+        """Start it in this process group, if what it needs is there; it ignores the terminal's SIGINT, which is for the
+        front door. From then on its ports are open exactly as long as its processes live."""
+        if self.needs is not None and not self.needs.exists():
+            return False
         self.process = subprocess.Popen(  # noqa: S603 -- our own interpreter and files
-            [sys.executable, "-m", "gunicorn", "-c", str(_ROOT / "gunicorn.conf.py"), "wsgi:application"],
+            [sys.executable, *self.arguments],
             env=self.environment,
             stdin=subprocess.DEVNULL,
-            pass_fds=(*self.descriptors, self.listener.fileno()),
+            pass_fds=(*self.descriptors, *(listener.fileno() for listener in self.listeners)),
         )
+        for listener in self.listeners:
+            listener.close()
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How it is known that a child serves. `path` must answer 200; "" is content with any answer."""
+
+    address: Address
+    path: str = ""
+
+    def reason(self) -> str | None:
+        """None when it serves, else why not ("" when it does not say)."""
+        status, text = _ask(self.address, self.path or "/")
+        return None if status == 200 or (status and not self.path) else text
 
 
 class Supervisor:
     """Runs the children from start to end."""
 
-    def __init__(self, children: list[Child], drain_seconds: int) -> None:
+    def __init__(self, children: list[Child], drain_seconds: int, ready_seconds: float = READY_SECONDS_MAX) -> None:
+        """`ready_seconds`: how long they may take to serve; infinite where that hangs on other machines."""
         self._children = children
         self._drain_seconds = drain_seconds
+        self._ready_seconds = ready_seconds
         self._stops = 0
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
-    def run(self, probes: tuple[Address, Address], announce: Callable[[], None]) -> int:
-        """`probes`: the S3 and the admin address. 0 when stopped by a signal and drained, else 1."""
+    def run(self, probes: Sequence[Probe], announce: Callable[[], None]) -> int:
+        """`announce` is called once every probe is content. 0 when stopped by a signal and drained, else 1."""
         signal.set_wakeup_fd(self._wake_w, warn_on_full_buffer=False)
         for number in _STOPS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means what it says
                 signal.signal(number, self._stop_asked)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        for child in self._children:
-            child.start()
-        for child in self._children:
-            child.listener.close()  # from now on the port is open exactly as long as its processes live
         code = self._serve(probes, announce)
         self._stop_children()
         return code
@@ -74,8 +96,8 @@ class Supervisor:
     def _stop_asked(self, *_: object) -> None:
         self._stops += 1
 
-    def _serve(self, probes: tuple[Address, Address], announce: Callable[[], None]) -> int:
-        reason = self._wait_ready(*probes)
+    def _serve(self, probes: Sequence[Probe], announce: Callable[[], None]) -> int:
+        reason = self._wait_ready(probes)
         if reason:
             complain(reason)
             return 1
@@ -89,20 +111,27 @@ class Supervisor:
             self._pause(1.0)
         return 0
 
-    def _wait_ready(self, s3: Address, admin: Address) -> str:
-        """Why they are not ready; nothing once both answer, or when a stop was asked for."""
-        deadline = time.monotonic() + READY_SECONDS_MAX
+    def _wait_ready(self, probes: Sequence[Probe]) -> str:
+        """Why they are not ready; "" once all probes are content, or when a stop was asked for. Where there is no limit
+        the reason is said from time to time."""
+        begun = said = time.monotonic()
+        waiting = list(self._children)
         reason = "no answer"
         while not self._stops:
+            waiting = [child for child in waiting if not child.start()]
             dead = self._dead()
             if dead:
                 return f"{dead} before it was ready"
-            status, text = _ask(admin, "/ready")
-            if status == 200 and _ask(s3, "/")[0]:
+            reasons = [why for probe in probes if (why := probe.reason()) is not None]
+            if not waiting and not reasons:
                 return ""
-            reason = text or reason
-            if time.monotonic() > deadline:
-                return f"not ready within {READY_SECONDS_MAX} seconds: {reason}"
+            reason = next(filter(None, reasons), reason)
+            now = time.monotonic()
+            if now - begun > self._ready_seconds:
+                return f"not ready within {self._ready_seconds:.0f} seconds: {reason}"
+            if now - said > READY_SECONDS_MAX / 6:
+                complain(f"waiting: {reason}")
+                said = now
             self._pause(_PROBE_SECONDS)
         return ""
 
