@@ -14,7 +14,18 @@ from app.adapters.cluster.sealing import Sealer
 from app.adapters.read_board import FileReadBoard
 from app.core import limits
 from app.core.errors import StoreError
-from app.faces.http.admin import Gate, Services, admin_blueprint
+from app.faces.http.admin import (
+    Gate,
+    Room,
+    accounts,
+    admin_blueprint,
+    collection,
+    identities,
+    kms,
+    lifecycle,
+    probes,
+    refuse_other_origins,
+)
 from app.ports.metadata import MetadataStore
 from app.runtime.telemetry import metrics
 from app.services.background.gc import Gc, GcSettings
@@ -54,20 +65,20 @@ def build(told: Handover) -> Application:
     gate = Gate(cluster.state, sealer.unseal, time, settings.metrics_token, metrics_open=settings.dev)
     desk = control_plane.desk(cluster, SOURCES)
     gauges = metrics.Gauges(lambda: {**_gauges(gc), **acting.gauges()})
-    services = Services(
-        control=Control(desk, sealer.seal),
-        iam=Iam(desk),
-        kms_keys=KmsKeys(desk, sealer.seal_material, settings.region),
-        unready=Readiness(told, store).reason,
-        exposition=lambda: (metrics.exposition(gauges), metrics.CONTENT_TYPE),
-        gc_status=lambda: asdict(gc.status()),
-        gc_run=lambda: asdict(gc.run(hurry=True)),
-        lifecycle=acting.lifecycle,
-        report=lambda error: running.log.failure("admin request failed", error),
+    control, iam, kms_keys = Control(desk, sealer.seal), Iam(desk), KmsKeys(desk, sealer.seal_material, settings.region)
+    unready = Readiness(told, store).reason
+    rooms: list[Room] = [
+        lambda face, gate: probes.add(face, gate, unready, lambda: (metrics.exposition(gauges), metrics.CONTENT_TYPE)),
+        lambda face, gate: accounts.add(face, gate, control),
+        lambda face, gate: identities.add(face, gate, iam),
+        lambda face, gate: kms.add(face, gate, kms_keys),
+        lambda face, gate: collection.add(face, gate, lambda: asdict(gc.status()), lambda: asdict(gc.run(hurry=True))),
+        lambda face, gate: lifecycle.add(face, gate, acting.lifecycle),
+    ]
+    flask = refuse_other_origins(Flask("zapfs-admin", static_folder=None))
+    flask.register_blueprint(
+        admin_blueprint(gate, rooms, lambda error: running.log.failure("admin request failed", error))
     )
-    flask = Flask("zapfs-admin", static_folder=None)
-    flask.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # no page of another origin administers: nothing to ask first
-    flask.register_blueprint(admin_blueprint(gate, services))
     return Application(flask.wsgi_app, running)
 
 

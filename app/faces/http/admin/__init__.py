@@ -1,56 +1,40 @@
 """The admin face: health, metrics, identities, keys and collection, as JSON over HTTP for operators and the command.
 
-Knows which rooms there are and the error edge. Must not know what they do. Closed by default: see gate.py.
+Knows how a role's rooms become one face, and the error edge. Must not know what they do. Closed by default: gate.py.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Final
 
-from flask import Blueprint, Response
+from flask import Blueprint, Flask, Response
 
 from app.core.errors import Conflict, Full, Missing, S3Error, StoreError
-from app.faces.http.admin import accounts, collection, identities, kms, lifecycle, probes
 from app.faces.http.admin.gate import Gate
 from app.faces.http.admin.json_wire import failure
-from app.services.background.lifecycle_status import LifecycleStatus
 from app.services.identity.commanding import CommandRefused
-from app.services.identity.control import Control
-from app.services.identity.iam import Iam
-from app.services.identity.kms_keys import KmsKeys
 
-__all__ = ["Gate", "Services", "admin_blueprint"]
+__all__ = ["Gate", "Room", "admin_blueprint", "refuse_other_origins"]
 
 _STORE_STATUS: Final = {Missing: 404, Conflict: 409, Full: 507}
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What the face stands on. `unready()` says why the server cannot serve, "" when it can; `exposition()` gives the
-    metrics' text and its content type; the two of collection give plain values."""
-
-    control: Control
-    iam: Iam
-    kms_keys: KmsKeys
-    unready: Callable[[], str]
-    exposition: Callable[[], tuple[bytes, str]]
-    gc_status: Callable[[], Mapping[str, Any]]
-    gc_run: Callable[[], Mapping[str, Any]]
-    lifecycle: LifecycleStatus
-    report: Callable[[BaseException], None]
+Room = Callable[[Blueprint, Gate], None]
+"""Adds its routes to the face: `accounts.add` and its like, with the use cases given."""
 
 
-def admin_blueprint(gate: Gate, services: Services) -> Blueprint:
-    """The routes. Every error leaves as {"code", "message"}."""
+def admin_blueprint(gate: Gate, rooms: Iterable[Room], report: Callable[[BaseException], None]) -> Blueprint:
+    """The routes of one role's face. Every error leaves as {"code", "message"}; bugs are told to `report`."""
     face = Blueprint("admin", __name__)
-    probes.add(face, gate, services.unready, services.exposition)
-    accounts.add(face, gate, services.control)
-    identities.add(face, gate, services.iam)
-    kms.add(face, gate, services.kms_keys)
-    collection.add(face, gate, services.gc_status, services.gc_run)
-    lifecycle.add(face, gate, services.lifecycle)
-    _add_errors(face, services.report)
+    for add in rooms:
+        add(face, gate)
+    _add_errors(face, report)
     return face
+
+
+def refuse_other_origins(flask: Flask) -> Flask:
+    """No page of another origin administers: there is nothing to ask first."""
+    flask.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    return flask
 
 
 def _add_errors(face: Blueprint, report: Callable[[BaseException], None]) -> None:
