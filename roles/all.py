@@ -1,145 +1,17 @@
 """Builds a data worker: S3 on the stores of this machine, in one process of many."""
 
-import os
-
-from flask import Flask
-
-from app.adapters.cluster.local import Follower
-from app.adapters.cluster.sealing import Sealer
-from app.adapters.read_board import FileReadBoard
 from app.core import limits
-from app.faces.http.app import S3Door
-from app.faces.http.exchange import Record, Surface
-from app.faces.http.peers import Peers
-from app.faces.http.porch import Porch
-from app.faces.http.s3.cors import Crossing
-from app.faces.http.s3.table import UseCases, handlers
-from app.faces.http.s3.website import Sites
-from app.ports.metadata import MetadataStore
-from app.runtime.buffers import BufferPool
-from app.runtime.telemetry import metrics
-from app.services.background.access_logs import AccessLogs
-from app.services.buckets.buckets import Buckets, Defaults
-from app.services.buckets.configs import Configs
-from app.services.content.blobs import Blobs
-from app.services.content.keyring import Keyring
-from app.services.content.reading import Reading
-from app.services.content.sealing import Sealing
-from app.services.gate.access import Access
-from app.services.gate.bucket_access import Amending, BucketAccess
-from app.services.gate.bucket_policies import BucketPolicies
-from app.services.gate.directory import Directory
-from app.services.gate.guard import Guard
-from app.services.gate.object_acls import ObjectAcls
-from app.services.gate.ownership import Ownership
-from app.services.objects.appending import Appends
-from app.services.objects.copying import Copying
-from app.services.objects.deleting import Deleting
-from app.services.objects.drafts import Drafts
-from app.services.objects.listing import Listing
-from app.services.objects.locks import Locks
-from app.services.objects.multipart import Multipart
-from app.services.objects.objects import Objects
-from app.services.objects.renaming import Renaming
-from app.services.objects.tagging import Tagging
-from roles import backgrounds, stores
-from roles.data_dir import DataDir
+from roles import s3, stores
 from roles.handover import Handover
-from roles.running import SOURCES, Application, Running
+from roles.running import Application, Running
 
 
 def build(told: Handover) -> Application:
     """The S3 application of this process. Raises StoreError when a store cannot be opened."""
-    settings = told.settings
     running = Running(told, limits.OFFLOAD_THREADS)
-    cluster = Follower(DataDir(settings.data_dir).cluster, running.offload.call)
-    running.every("cluster", limits.CLUSTER_POLL_SECONDS, cluster.refresh)
-    store = stores.open_metadata(settings)
+    cluster = s3.following(running)
+    store = stores.open_metadata(told.settings)
     running.at_end(store.close)
-    sealer = Sealer(told.master_key, os.urandom)
-    access = Access(cluster, sealer.unseal, running.offload)
-    keyring = Keyring(cluster.state, sealer.open_material)
-    sealing = Sealing(keyring, os.urandom, over_http=settings.sse_c_over_http or settings.dev)
-    surface, logs = _surface(running, store, Directory(cluster), sealing)
-    domains = settings.website_domain
-    sites = Sites(domains, surface.handlers, access, store.bucket_get) if domains else None
-    door = S3Door(
-        surface,
-        access,
-        SOURCES,
-        Observer(running, logs).observe,
-        lambda request_id, error: running.log.failure("request failed", error, request_id=request_id),
-        Porch(settings.s3_domain, Peers(settings.trusted_proxies), sites),
-    )
-    # Flask stays the application gunicorn serves; S3 needs none of its routing, which costs more than S3's own work.
-    flask = Flask("zapfs", static_folder=None)
-    flask.wsgi_app = door  # type: ignore[assignment, method-assign]
-    return Application(flask.wsgi_app, running)
-
-
-def _surface(
-    running: Running, store: MetadataStore, directory: Directory, sealing: Sealing
-) -> tuple[Surface, AccessLogs]:
-    """Every operation's handler, on the stores of this machine, and the writer of access logs."""
-    settings = running.told.settings
-    guard, ownership = Guard(store, directory), Ownership(directory)
-    amending = Amending(store, guard)
-    chunks = stores.open_chunks(settings, running.offload)
+    chunks = stores.open_chunks(told.settings, running.offload)
     running.at_end(chunks.close)
-    buckets = Buckets(
-        store, guard, ownership, SOURCES, Defaults(settings.object_ownership, settings.block_public_access)
-    )
-    drafts = Drafts(guard, ownership, sealing, settings.storage_classes)
-    blobs = Blobs(store, chunks, BufferPool(settings.buffer_budget_bytes), running.offload, SOURCES)
-    reading = Reading(store, chunks, SOURCES)
-    board = FileReadBoard(DataDir(settings.data_dir).reads)
-    running.every("reads", limits.READ_BOARD_SECONDS, lambda: board.publish(reading.oldest_ms()))
-    objects = Objects(store, blobs, reading, guard, drafts, settings.inline_bytes)
-    copying = Copying(objects, blobs, reading, guard, drafts)
-    multipart = Multipart(store, blobs, guard, drafts, copying, SOURCES)
-    listing = Listing(store, guard)
-    crossing = Crossing(store.bucket_get)
-    use_cases = UseCases(
-        guard=guard,
-        buckets=buckets,
-        objects=objects,
-        deleting=Deleting(store, guard, SOURCES),
-        appends=Appends(store, blobs, objects, guard, drafts),
-        renaming=Renaming(objects, blobs, reading, guard, sealing),
-        copying=copying,
-        multipart=multipart,
-        listing=listing,
-        configs=Configs(store, guard),
-        acting=backgrounds.acting(settings, store, guard, directory),
-        tagging=Tagging(store, guard),
-        locks=Locks(store, guard),
-        crossing=crossing,
-        directory=directory,
-        bucket_access=BucketAccess(amending, ownership),
-        bucket_policies=BucketPolicies(amending, guard),
-        object_acls=ObjectAcls(store, guard, ownership),
-        region=settings.region,
-        regions=settings.regions,
-    )
-    logs = backgrounds.access_logs(running, store, objects, directory)
-    return Surface(handlers(use_cases), crossing.answer_headers), logs
-
-
-class Observer:
-    """Turns every answered request into a log line and numbers, and into a line of its bucket's own log."""
-
-    def __init__(self, running: Running, logs: AccessLogs) -> None:
-        self._log = running.log
-        self._logs = logs
-        self._wanted = running.log.wants("info")
-
-    def observe(self, record: Record) -> None:
-        """One request is over."""
-        metrics.request(
-            record.operation, record.status, record.bytes_in, record.bytes_out, record.seconds, record.stages
-        )
-        if self._wanted or record.status >= 500:
-            self._log.request("error" if record.status >= 500 else "info", record)
-        logged = self._logs.keeps(record.bucket) if record.bucket else None
-        if logged is not None:
-            self._logs.gather(logged, backgrounds.entry(logged, record))
+    return s3.application(running, s3.Ground(cluster, store, chunks))

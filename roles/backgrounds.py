@@ -40,7 +40,6 @@ from app.services.objects.drafts import Drafts
 from app.services.objects.objects import Objects
 from roles.running import SOURCES, Running, now_ms
 
-_HOLDER: Final = "manager"  # the same after a restart: the lock of the data directory keeps it the only one
 _DELIVERY_SECONDS: Final = 0.5
 _DEBUG_TURNS: Final = 4  # sweeps of a debug day
 
@@ -67,6 +66,11 @@ class Backgrounds:
         }
 
 
+def holder(settings: Settings) -> str:
+    """Who this node is in leases: the same after a restart, as the lock of its data directory keeps it the only one."""
+    return settings.node_id or "manager"
+
+
 class Ground(NamedTuple):
     """What the manager's share stands on."""
 
@@ -91,12 +95,12 @@ def start(running: Running, ground: Ground) -> Backgrounds:
         webhooks.post,
         lambda reason: running.log.write("warning", "event dropped", reason=reason),
     )
-    running.every("notifications", _DELIVERY_SECONDS, lambda: deliveries.run(_HOLDER))
+    running.every("notifications", _DELIVERY_SECONDS, lambda: deliveries.run(holder(settings)))
     inventories = Inventories(
         store,
         _objects(running, ground),
         SOURCES,
-        _HOLDER,
+        holder(settings),
         Clock(settings.lifecycle_day_s * 1000),
         lambda reason: running.log.write("warning", "inventory failed", reason=reason),
     )
@@ -173,7 +177,8 @@ def _lifecycle(settings: Settings, store: MetadataStore) -> Lifecycle:
     transitions = Transitions(store, dict.fromkeys((*settings.storage_classes, "STANDARD"), LOCAL))
     expiring = Expiring(store, SOURCES, transitions, notifications.of_system)
     clock = Clock(settings.lifecycle_day_s * 1000)
-    return Lifecycle(store, SOURCES, expiring, LifecycleSettings(_HOLDER, clock, settings.transition_bytes_min, _pause))
+    pace = LifecycleSettings(holder(settings), clock, settings.transition_bytes_min, _pause)
+    return Lifecycle(store, SOURCES, expiring, pace)
 
 
 def _pause(rows: int) -> None:

@@ -40,7 +40,6 @@ from roles.data_dir import DataDir
 from roles.handover import Handover
 from roles.running import SOURCES, Application, Running, now_ms
 
-_HOLDER = "manager"  # the same after a restart: the lock of the data directory keeps it the only one
 _THREADS = 2  # one collects while one writes the control state
 
 
@@ -56,7 +55,7 @@ def build(told: Handover) -> Application:
     chunks = stores.open_chunks(settings, running.offload)
     running.at_end(chunks.close)
     board = FileReadBoard(directory.reads)
-    gc = Gc(store, chunks, board, SOURCES, GcSettings(_HOLDER, settings.gc_grace_s * 1000))
+    gc = Gc(store, chunks, board, SOURCES, GcSettings(backgrounds.holder(settings), settings.gc_grace_s * 1000))
     running.every("gc", settings.gc_interval_s, gc.run)
     keyring = Keyring(cluster.state, sealer.open_material)
     sealing = Sealing(keyring, os.urandom, over_http=False)

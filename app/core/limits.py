@@ -133,6 +133,9 @@ ATTEMPT_SECONDS_MAX: Final = 900  # an unpinned PUT older than this refuses to c
 ORPHAN_SECONDS_MIN: Final = 3_600  # an unknown blob younger than this is left alone
 INTENT_SECONDS: Final = 86_400  # lifetime of a pinned attempt (one PUT or part), renewed by nobody
 FINDINGS_MAX: Final = 10_000  # findings of one consistency check kept in memory; the rest is counted
+SHARED_READS_SECONDS: Final = 1.0  # between two tellings of a gateway's oldest read to the others
+SHARED_READS_LAG_MS: Final = 3_000  # how late such a telling may show, clocks of gateways included
+SHARED_READS_DEAD_MS: Final = 3_600_000  # a gateway silent for so long reads nothing any more
 READ_BOARD_LAG_MS: Final = 3_000  # how late a read under way may show on the board; published every second
 BLOB_GRACE_SECONDS: Final = 300  # between losing the last reference and removal from disk
 
