@@ -15,6 +15,7 @@ from app import config
 from app.cli.admin_words import add_words
 
 ADMIN_ENDPOINT = "http://127.0.0.1:8060"
+_SERVERS = ("server", "manager", "metadata", "file")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,6 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from app.cli import server
 
         return server.run(settings)
+    if given.command in ("metadata", "file"):
+        from app.cli import members
+
+        return members.run(settings, members.GATEWAY if given.command == "metadata" else members.HOST)
     if given.command == "fsck":
         from app.cli import fsck
 
@@ -61,6 +66,10 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("version", help="print the version")
     server = commands.add_parser("server", help="serve S3 and the admin face from one data directory")
     _add_settings(server, list(config.SETTINGS))
+    gateway = commands.add_parser("metadata", help="serve S3 over a cluster: a gateway")
+    _add_settings(gateway, list(config.SETTINGS))
+    host = commands.add_parser("file", help="keep a cluster's bytes: a file host")
+    _add_settings(host, list(config.SETTINGS))
     fsck = commands.add_parser("fsck", help="read everything back and report what is missing, corrupt or orphaned")
     _add_settings(fsck, ["data_dir"])
     _add_admin(commands.add_parser("admin", help="administer a running server"))
@@ -96,7 +105,7 @@ def _flags(given: argparse.Namespace) -> dict[str, str]:
 
 def _environment(command: str) -> dict[str, str]:
     """The environment as this command sees it: only a server takes a bad setting of a server for a mistake."""
-    if command == "server":
+    if command in _SERVERS:
         return dict(os.environ)
     known = {config.ENVIRONMENT_PREFIX + name.upper() for name in config.SETTINGS} | {config.CONFIG_VARIABLE}
     return {name: value for name, value in os.environ.items() if name in known}

@@ -20,7 +20,7 @@ from app.core.errors import StoreError
 from app.core.ids import make_id
 from app.runtime import lineage
 from app.services.call import Sources
-from migrations.run import MigrationError, migrate
+from migrations.run import MigrationError
 from roles import control_plane, credentials, data_dir, handover, stores
 from roles.credentials import RootCredentials
 from roles.data_dir import DataDir, Refusal
@@ -76,7 +76,7 @@ def _boot(settings: Settings) -> Boot:
         root = credentials.root_credentials(settings, directory, sealer)
         sources = Sources(_now_ms, lambda: make_id(_now_ms(), os.urandom(10)))
         control_plane.install(directory, sealer, root, sources, settings.region)
-        migrate(directory.database)
+        stores.migrate_metadata(settings)
         recover(stores.device(settings))
     except (StoreError, MigrationError) as error:
         raise Refusal(str(error)) from error
