@@ -4,7 +4,7 @@ Knows fragments and how many of them suffice. Must not know layouts: whoever ask
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import gevent
 
@@ -16,7 +16,8 @@ from app.ports.devices import DeviceStore
 from app.ports.erasure import ErasureCodec
 
 
-class Source(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Source:
     """A device that is believed to hold fragment (or copy) `index` of the blob in question."""
 
     index: int
