@@ -13,11 +13,12 @@ from gevent.pool import Pool
 from app.core import limits
 from app.core.errors import StoreError
 from app.core.layout.blob_ids import blob_of, fragment_id
+from app.core.layout.mapping import handoffs
 from app.core.layout.placement import Placement
 from app.core.types import BlobId
 from app.ports.chunks import BlobName, ChunkStoreStats
 from app.services.placing.ground import Ground
-from app.services.placing.homes import answering, handoffs, members
+from app.services.placing.homes import answering, members
 
 _NOTHING = ChunkStoreStats(0, 0, 0, 0, 0)
 

@@ -12,13 +12,14 @@ import gevent
 from app.core import limits
 from app.core.errors import Corrupt, Missing, StoreError, Unavailable
 from app.core.layout.blob_ids import fragment_id
+from app.core.layout.mapping import handoffs
 from app.core.layout.placement import Placement
 from app.core.layout.profiles import Profile
 from app.core.types import BlobId
 from app.ports.chunks import ChunkReader
 from app.services.placing import racing
 from app.services.placing.ground import Ground
-from app.services.placing.homes import handoffs, members
+from app.services.placing.homes import members
 
 T = TypeVar("T")
 Place = tuple[int, int]

@@ -4,10 +4,9 @@ Must not know devices as things to talk to.
 """
 
 from collections.abc import Callable, Iterator
-from hashlib import blake2b
 
 from app.core.errors import Unavailable
-from app.core.layout.blob_ids import group_of, profile_of
+from app.core.layout.blob_ids import profile_of
 from app.core.layout.placement import DRAINING, IN, OUT, Placement
 from app.core.layout.profiles import Profile
 from app.core.types import BlobId
@@ -36,19 +35,6 @@ def answering(placement: Placement, number: int) -> bool:
 def members(placement: Placement) -> list[int]:
     """Every device that is part of the cluster: what nobody of them has is missing."""
     return [number for number, device in sorted(placement.devices.items()) if device.state in (IN, DRAINING)]
-
-
-def handoffs(placement: Placement, blob_id: BlobId) -> list[int]:
-    """The members that are no home of the blob, in one order per group, those of nodes without a home first."""
-    homes = placement.homes(blob_id)
-    group = group_of(blob_id, placement.groups).to_bytes(2, "big")
-    used = {placement.devices[number].node_id for number in homes if number in placement.devices}
-
-    def rank(number: int) -> tuple[bool, bytes]:
-        draw = blake2b(group + number.to_bytes(4, "big"), digest_size=8).digest()
-        return placement.devices[number].node_id in used, draw
-
-    return sorted((number for number in members(placement) if number not in homes), key=rank)
 
 
 def copies_near(

@@ -5,7 +5,7 @@ two fragments of a blob unless fewer devices than fragments exist. The quorum co
 fragments.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from app.core.errors import Conflict, Full, StoreError, Unavailable
@@ -21,15 +21,21 @@ class Step(NamedTuple):
 
 
 class Tally:
-    """`avoided`: devices known to be down, tried only when nothing else is left."""
+    """`handoffs` is asked once, and only when a home fails. `promising`: False for a device that is likely down or
+    slow, tried only when nothing else is left."""
 
     def __init__(
-        self, profile: Profile, homes: tuple[int, ...], spares: Iterable[int], avoided: Collection[int] = ()
+        self,
+        profile: Profile,
+        homes: tuple[int, ...],
+        handoffs: Callable[[], Sequence[int]],
+        promising: Callable[[int], bool] = lambda number: True,
     ) -> None:
         self._profile = profile
         self._homes = homes
-        self._spares = [number for number in spares if number not in avoided]
-        self._avoided = avoided
+        self._handoffs = handoffs
+        self._spares: list[int] | None = None
+        self._promising = promising
         self._left_out: list[Step] = []
         self.begun: list[Step] = []
         self.pending: set[Step] = set()
@@ -66,8 +72,9 @@ class Tally:
 
     @property
     def quorum(self) -> bool:
-        """Enough is durable to say so."""
-        return len(set(self.durable.values())) >= self._profile.quorum
+        """Enough is durable to say so. Where all there is was there before, the id was used twice."""
+        known = bool(self.conflicts) and not self.stored
+        return not known and len(set(self.durable.values())) >= self._profile.quorum
 
     @property
     def complete(self) -> bool:
@@ -89,20 +96,21 @@ class Tally:
 
     def _first(self, index: int) -> Step | None:
         step = Step(index, self._home(index))
-        if step.device not in self._avoided:
+        if self._promising(step.device):
             return self._begun(step)
         self._left_out.append(step)
         return self._spare(index)
 
     def _spare(self, index: int) -> Step | None:
-        if self._spares:
-            step = Step(index, self._spares.pop(0))
-        else:
-            step = next((each for each in self._left_out if each.fragment == index), Step(index, -1))
-            if step.device < 0:
-                return None
-            self._left_out.remove(step)
-        return self._begun(step)
+        if self._spares is None:
+            self._spares = sorted(self._handoffs(), key=lambda number: not self._promising(number))
+        home = next((step for step in self._left_out if step.fragment == index), None)
+        if self._spares and (home is None or self._promising(self._spares[0])):
+            return self._begun(Step(index, self._spares.pop(0)))
+        if home is None:
+            return None
+        self._left_out.remove(home)
+        return self._begun(home)
 
     def _begun(self, step: Step) -> Step:
         self.pending.add(step)

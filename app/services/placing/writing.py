@@ -17,11 +17,12 @@ from gevent.queue import Queue
 from app.core import limits
 from app.core.errors import StoreError
 from app.core.layout.blob_ids import fragment_id
+from app.core.layout.mapping import handoffs
 from app.core.layout.profiles import ZSTD, Profile
 from app.ports.chunks import BlobName
 from app.services.placing.budget import Budget
 from app.services.placing.ground import Ground
-from app.services.placing.homes import answering, handoffs, profile_and_homes
+from app.services.placing.homes import answering, profile_and_homes
 from app.services.placing.lately import Lately
 from app.services.placing.stored import fragments_of, memory_of
 from app.services.placing.tally import Step, Tally
@@ -42,9 +43,7 @@ class Writer:
             raise ValueError(f"a blob has 1 to {limits.CHUNK_BYTES_MAX} bytes, not {len(data)}")
         placement = self._ground.placement()
         profile, homes = profile_and_homes(placement, name.blob_id)
-        spares = handoffs(placement, name.blob_id)
-        avoided = {number for number in (*homes, *spares) if not self._worth_trying(number)}
-        tally = Tally(profile, homes, spares, avoided)
+        tally = Tally(profile, homes, partial(handoffs, placement, name.blob_id), self._worth_trying)
         memory = memory_of(profile, len(data))
         self._budget.take(memory)
         try:
