@@ -1,0 +1,92 @@
+"""Healing as one node runs it: five kinds of turns, each a periodic task of its own, and what heartbeats tell of them.
+
+Knows how the rooms hang together. A turn is bounded in pages and by its rate in bytes a second; it may be killed at any
+time and repeated, here and on another node at once.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from app.core import limits
+from app.core.layout.reports import LedgerReport, WorkReport
+from app.services.healing.mending import Mending
+from app.services.healing.pace import Pace
+from app.services.healing.parts import ClusterParts, DataParts, DeviceErrors, Tally, TimeParts
+from app.services.healing.rounds import Rounds
+from app.services.healing.scrubbing import Scrubbing, ScrubSettings
+from app.services.healing.straying import Straying
+from app.services.healing.sweeping import Sweeping
+
+
+@dataclass(frozen=True, slots=True)
+class HealingSettings:
+    """Bounds in bytes a second of one node, 0 = none. Repair's also bounds reading what an epoch moved."""
+
+    repair_bytes_per_s: int
+    rebalance_bytes_per_s: int
+    scrub: ScrubSettings
+
+
+class Healing:
+    """Of one file host's keeper. `settings` is asked anew all the time. Turns raise nothing of a store's."""
+
+    def __init__(
+        self, cluster: ClusterParts, data: DataParts, time: TimeParts, settings: Callable[[], HealingSettings]
+    ) -> None:
+        self._cluster = cluster
+        self._errors = DeviceErrors()
+        self._repair = Tally()
+        self._repair_pace = Pace(lambda: settings().repair_bytes_per_s, time.monotonic, time.pause)
+        self._rebalance_pace = Pace(lambda: settings().rebalance_bytes_per_s, time.monotonic, time.pause)
+        mending = Mending(data, self._repair_pace, self._errors, self._repair)
+        self._sweeping = Sweeping(data, mending)
+        self._rounds = Rounds(cluster, time.sources, self._sweeping)
+        self._straying = Straying(cluster, data, time.sources, self._rebalance_pace, self._errors)
+        self._scrubbing = Scrubbing(cluster, data, time, mending, lambda: settings().scrub)
+
+    def suspects_turn(self) -> int:
+        """Look at blobs reported short or damaged, before anything else; how many. For every second or less."""
+        blobs = self._cluster.suspects.take(limits.SUSPECTS_TAKEN_MAX)
+        for blob_id in dict.fromkeys(blobs):
+            self._sweeping.check(self._cluster.view(), blob_id)
+        return len(blobs)
+
+    def compare_turn(self) -> int:
+        """Go on comparing groups; pages. Cheap where nothing changed."""
+        return self._rounds.compare()
+
+    def repair_turn(self) -> int:
+        """Go on making groups whole; pages. Tells the managers which are complete under a new epoch."""
+        return self._rounds.make_whole()
+
+    def stray_turn(self) -> int:
+        """Go on sending home what is not at home on this node's devices; pages."""
+        return self._straying.turn()
+
+    def scrub_turn(self) -> int:
+        """Go on reading this node's devices; pages."""
+        return self._scrubbing.turn()
+
+    def ledger(self) -> Mapping[str, LedgerReport]:
+        """For the heartbeat: by profile, of the groups this node leads. `verified_ms`: see Scrubbing.verified_ms."""
+        view = self._cluster.view()
+        return self._rounds.ledger.reports(view, view.placement.profiles, self._scrubbing.verified_ms())
+
+    def work(self) -> tuple[WorkReport, ...]:
+        """For the heartbeat. Waiting: blobs that are not full, fragments not at home, fragments to read."""
+        strays, scrub = self._straying.tally, self._scrubbing.tally
+        return (
+            WorkReport(
+                "repair", self._repair.done, self._rounds.ledger.short, self._repair_pace.rate, self._repair.errors
+            ),
+            WorkReport("rebalance", strays.done, strays.waiting, self._rebalance_pace.rate, strays.errors),
+            WorkReport("scrub", scrub.done, self._scrubbing.waiting(), self._scrubbing.pace.rate, scrub.errors),
+        )
+
+    def device_errors(self, number: int) -> int:
+        """Fragments found damaged or unreadable on a device since its scrub pass began."""
+        return self._errors.counts.get(number, 0)
+
+    def is_failing(self, number: int) -> bool:
+        """Whether a device is over its budget of errors: to be reported as failing."""
+        return self.device_errors(number) > limits.HEAL_DEVICE_ERRORS_MAX

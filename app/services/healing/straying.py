@@ -1,0 +1,189 @@
+"""Fragments that lie on this node's devices and are not at home there: pushed home, read there, then deleted here.
+
+Knows why deleting is safe, which is the one thing healing deletes besides what is damaged. The fragment was read in
+full at its home just before. And the home is beyond doubt: managers confirmed lately that this node's epoch is the
+newest, which it has been for longer than such a confirmation is worth elsewhere, so that no other node can take this
+device for the home at the same time and delete its own as we delete ours.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from gevent.pool import Pool
+
+from app.core import limits
+from app.core.errors import Conflict, Corrupt, Missing, StoreError
+from app.core.layout.blob_ids import group_range
+from app.ports.chunks import BlobName
+from app.services.call import Sources
+from app.services.healing.pace import Pace
+from app.services.healing.parts import ClusterParts, DataParts, DeviceErrors, Tally
+from app.services.healing.view import View
+
+
+@dataclass(slots=True)
+class _Epoch:
+    """The newest epoch known here, and since when."""
+
+    number: int
+    since_ms: int
+
+
+class Straying:
+    """The walks of one node over its own devices: at once when the epoch or who is up changes, else now and then."""
+
+    def __init__(
+        self, cluster: ClusterParts, data: DataParts, sources: Sources, pace: Pace, errors: DeviceErrors
+    ) -> None:
+        self._cluster = cluster
+        self._data = data
+        self._sources = sources
+        self._pace = pace
+        self._errors = errors
+        self._epoch: _Epoch | None = None
+        self._up: frozenset[int] = frozenset()
+        self._steps: Iterator[None] | None = None
+        self._due_ms = 0
+        self._everywhere = True
+        self._left = 0
+        self.tally = Tally()
+
+    def turn(self, pages_max: int = limits.HEAL_PAGES_MAX) -> int:
+        """Go on with the walk, or begin the next when it is due; pages looked at. 0 = nothing to do."""
+        view, now_ms = self._cluster.view(), self._sources.now_ms()
+        self._note_changes(view, now_ms)
+        for pages in range(pages_max):
+            if self._steps is None:
+                if now_ms < self._due_ms:
+                    return pages
+                self._due_ms = now_ms + limits.HEAL_SWEEP_SECONDS * 1000
+                self._steps, self._left = self._walk(everywhere=self._everywhere), 0
+                self._everywhere = False
+            if next(self._steps, _END) is _END:
+                self._end_walk(now_ms)
+        return pages_max
+
+    def _note_changes(self, view: View, now_ms: int) -> None:
+        epoch = view.placement.current.epoch
+        if self._epoch is None or self._epoch.number != epoch:
+            # A walk under way chose its groups by the epoch before.
+            self._epoch, self._steps, self._everywhere, self._due_ms = _Epoch(epoch, now_ms), None, True, now_ms
+        elif view.up - self._up:
+            self._due_ms = now_ms
+        self._up = view.up
+
+    def _end_walk(self, now_ms: int) -> None:
+        self._steps = None
+        self.tally.waiting = self._left
+        if self._left:  # homes that are down or full, or an epoch that is too young
+            self._due_ms = min(self._due_ms, now_ms + limits.HEAL_RETRY_SECONDS * 1000)
+            self._everywhere = True
+
+    def _walk(self, *, everywhere: bool) -> Iterator[None]:
+        """A step a page. Where a device is at home for every width nothing strays, unless an epoch ended there."""
+        view = self._cluster.view()
+        for number in sorted(view.own):
+            for group in range(view.placement.groups):
+                maps = view.placement.current.maps.values()
+                if not everywhere and all(number in groups[group] for groups in maps):
+                    continue
+                yield from self._walk_group(number, group)
+
+    def _walk_group(self, number: int, group: int) -> Iterator[None]:
+        after = b""
+        while True:
+            view = self._cluster.view()
+            first, end = group_range(group, view.placement.groups)
+            try:
+                page = self._data.device(number).page(first, end, after, limits.HEAL_PAGE_NAMES)
+            except StoreError as error:
+                self._errors.note(number, error)
+                return
+            self._send_home(view, number, page)
+            if page:
+                yield
+            if len(page) < limits.HEAL_PAGE_NAMES:
+                return
+            after = page[-1].blob_id
+
+    def _send_home(self, view: View, number: int, page: list[BlobName]) -> None:
+        """Push what of a page is not at home on the device, a few at once."""
+        strays: dict[int, list[BlobName]] = {}
+        for name in page:
+            home = view.home(name.blob_id)
+            if home is not None and home != number:
+                strays.setdefault(home, []).append(name)
+        pool = Pool(limits.HEAL_AT_ONCE)
+        for home, names in strays.items():
+            if home not in view.up:
+                self._left += len(names)
+                continue
+            try:
+                held = self._data.device(home).held([name.blob_id for name in names])
+            except StoreError as error:
+                self._failed(home, error, len(names))
+                continue
+            for name, is_held in zip(names, held, strict=True):
+                pool.spawn(self._push, view, name, (number, home), is_held)
+        pool.join(raise_error=True)
+
+    def _push(self, view: View, name: BlobName, way: tuple[int, int], held: bool) -> None:
+        """One fragment from a device here to its home; deleted here once it was read there, if that is beyond doubt."""
+        number, home = way
+        here, there = self._data.device(number), self._data.device(home)
+        sure = self._is_sure(view)
+        try:
+            if not held:
+                data = here.whole(name.blob_id)
+                self._pace.spend(len(data))
+                with suppress(Conflict):  # somebody was faster; it is read below all the same
+                    there.put(name, data)
+            if not sure:
+                self._left += 1
+                return
+            self._pace.spend(there.verify(name.blob_id))
+            now = self._cluster.view()
+            if self._is_sure(now) and now.home(name.blob_id) == home and here.delete_many([name.blob_id])[0]:
+                self.tally.done += 1
+            else:
+                self._left += 1
+        except Corrupt:
+            self._restore(name, way)
+        except Missing:
+            self._left += 1  # deleted meanwhile, or not what it was where it was put: the next walk tells
+        except StoreError as error:
+            self._failed(home, error, 1)
+
+    def _restore(self, name: BlobName, way: tuple[int, int]) -> None:
+        """The copy at home, or the one here, is damaged. If it is the one at home it is replaced by that here; if not,
+        the group's leader makes the fragment anew. Either way the next walk reads it again before this one goes."""
+        number, home = way
+        here, there = self._data.device(number), self._data.device(home)
+        try:
+            data = here.whole(name.blob_id)
+            if all(there.delete_many([name.blob_id])):
+                there.put(name, data)
+        except StoreError as error:
+            self._failed(number, error, 1)
+        else:
+            self._left += 1
+
+    def _is_sure(self, view: View) -> bool:
+        """Whether no other node can believe in another home than this one does; see the module docstring."""
+        epoch = self._epoch
+        settled_ms = limits.HEAL_EPOCH_SETTLE_SECONDS * 1000
+        return (
+            epoch is not None
+            and epoch.number == view.placement.current.epoch
+            and self._sources.now_ms() - epoch.since_ms >= settled_ms
+            and self._cluster.confirmed()
+        )
+
+    def _failed(self, number: int, error: StoreError, left: int) -> None:
+        self._errors.note(number, error)
+        self.tally.errors += 1
+        self._left += left
+
+
+_END = object()
