@@ -140,3 +140,144 @@ CREATE TABLE lease (
     holder TEXT NOT NULL,
     expires_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
+
+-- dialect: mysql
+
+CREATE TABLE bucket (
+    bucket_id VARBINARY(16) NOT NULL,
+    name VARCHAR(63) NOT NULL,
+    owner VARCHAR(255) NOT NULL,
+    created_ms BIGINT NOT NULL,
+    region VARCHAR(64) NOT NULL,
+    versioning VARCHAR(16) NOT NULL,
+    PRIMARY KEY (bucket_id),
+    UNIQUE KEY bucket_by_name (name),
+    KEY bucket_by_owner (owner, name)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE obj_head (
+    bucket_id VARBINARY(16) NOT NULL,
+    `key` VARBINARY(1024) NOT NULL,
+    version_id VARBINARY(16) NOT NULL,
+    seq BIGINT NOT NULL,
+    ref_id VARBINARY(16) NOT NULL,
+    size BIGINT NOT NULL,
+    etag VARCHAR(255) NOT NULL,
+    modified_ms BIGINT NOT NULL,
+    owner VARCHAR(255) NOT NULL,
+    storage_class VARCHAR(64) NOT NULL,
+    checksum VARCHAR(255),
+    part_count INT NOT NULL,
+    attributes MEDIUMTEXT,
+    PRIMARY KEY (bucket_id, `key`)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE obj_version (
+    bucket_id VARBINARY(16) NOT NULL,
+    `key` VARBINARY(1024) NOT NULL,
+    seq_down BIGINT NOT NULL,
+    version_id VARBINARY(16) NOT NULL,
+    ref_id VARBINARY(16) NOT NULL,
+    size BIGINT NOT NULL,
+    etag VARCHAR(255) NOT NULL,
+    modified_ms BIGINT NOT NULL,
+    owner VARCHAR(255) NOT NULL,
+    storage_class VARCHAR(64) NOT NULL,
+    checksum VARCHAR(255),
+    part_count INT NOT NULL,
+    attributes MEDIUMTEXT,
+    delete_marker TINYINT NOT NULL,
+    PRIMARY KEY (bucket_id, `key`, seq_down)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE content (
+    ref_id VARBINARY(16) NOT NULL,
+    page INT NOT NULL,
+    shard INT NOT NULL,
+    start BIGINT NOT NULL,
+    more TINYINT NOT NULL,
+    inline MEDIUMBLOB,
+    entries MEDIUMBLOB,
+    PRIMARY KEY (ref_id, page)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE upload (
+    bucket_id VARBINARY(16) NOT NULL,
+    `key` VARBINARY(1024) NOT NULL,
+    upload_id VARBINARY(16) NOT NULL,
+    owner VARCHAR(255) NOT NULL,
+    initiated_ms BIGINT NOT NULL,
+    storage_class VARCHAR(64) NOT NULL,
+    attributes MEDIUMTEXT,
+    checksum_algorithm VARCHAR(32) NOT NULL,
+    checksum_kind VARCHAR(32) NOT NULL,
+    PRIMARY KEY (bucket_id, `key`, upload_id),
+    UNIQUE KEY upload_by_id (upload_id)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE part (
+    upload_id VARBINARY(16) NOT NULL,
+    number INT NOT NULL,
+    shard INT NOT NULL,
+    ref_id VARBINARY(16) NOT NULL,
+    size BIGINT NOT NULL,
+    etag VARCHAR(255) NOT NULL,
+    modified_ms BIGINT NOT NULL,
+    checksum VARCHAR(255),
+    start BIGINT,
+    PRIMARY KEY (upload_id, number),
+    KEY part_by_start (upload_id, start)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE intent (
+    ref_id VARBINARY(16) NOT NULL,
+    shard INT NOT NULL,
+    state CHAR(1) NOT NULL,
+    expires_ms BIGINT NOT NULL,
+    PRIMARY KEY (ref_id),
+    KEY intent_by_expiry (state, expires_ms)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE release_outbox (
+    ref_id VARBINARY(16) NOT NULL,
+    shard INT NOT NULL,
+    kind CHAR(1) NOT NULL,
+    PRIMARY KEY (ref_id)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE chunk (
+    chunk_id VARBINARY(32) NOT NULL,
+    state CHAR(1) NOT NULL,
+    blob_id VARBINARY(16),
+    length BIGINT NOT NULL,
+    PRIMARY KEY (chunk_id)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE chunk_ref (
+    chunk_id VARBINARY(32) NOT NULL,
+    ref_id VARBINARY(16) NOT NULL,
+    PRIMARY KEY (chunk_id, ref_id),
+    KEY chunk_ref_by_ref (ref_id)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE blob_gc (
+    blob_id VARBINARY(16) NOT NULL,
+    not_before_ms BIGINT NOT NULL,
+    PRIMARY KEY (blob_id),
+    KEY blob_gc_by_time (not_before_ms)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE lease (
+    name VARCHAR(255) NOT NULL,
+    holder VARCHAR(255) NOT NULL,
+    expires_ms BIGINT NOT NULL,
+    PRIMARY KEY (name)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- What a transaction locks for a key, which may have no row of its own: the slot its hash falls on. Rows are made as
+-- they are first locked and never go.
+CREATE TABLE key_lock (
+    shard INT NOT NULL,
+    slot INT NOT NULL,
+    PRIMARY KEY (shard, slot)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

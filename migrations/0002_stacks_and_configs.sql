@@ -41,3 +41,41 @@ CREATE TABLE note (
     name TEXT NOT NULL PRIMARY KEY,
     document BLOB NOT NULL
 ) WITHOUT ROWID;
+
+-- dialect: mysql
+
+ALTER TABLE bucket ADD COLUMN object_lock TINYINT NOT NULL DEFAULT 0;
+
+ALTER TABLE upload ADD COLUMN initiator VARCHAR(2048) NOT NULL DEFAULT '';
+
+CREATE TABLE bucket_config (
+    bucket_id VARBINARY(16) NOT NULL,
+    kind VARCHAR(64) NOT NULL,
+    name VARCHAR(255) NOT NULL,
+    document MEDIUMBLOB NOT NULL,
+    PRIMARY KEY (bucket_id, kind, name),
+    KEY bucket_config_single (bucket_id, name)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE obj_stack (
+    bucket_id VARBINARY(16) NOT NULL,
+    `key` VARBINARY(1024) NOT NULL,
+    null_seq BIGINT NOT NULL,
+    top_seq BIGINT NOT NULL,
+    PRIMARY KEY (bucket_id, `key`)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE task (
+    queue VARCHAR(64) NOT NULL,
+    task_id VARBINARY(255) NOT NULL,
+    due_ms BIGINT NOT NULL,
+    body MEDIUMBLOB NOT NULL,
+    PRIMARY KEY (queue, task_id),
+    KEY task_by_time (queue, due_ms)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE note (
+    name VARCHAR(512) NOT NULL,
+    document MEDIUMBLOB NOT NULL,
+    PRIMARY KEY (name)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from app.adapters.sql.mysql.store import MysqlStore
 from app.adapters.sql.store import SqliteStore
 from app.core.types import Versioning
 from app.ports.metadata import MetadataStore
 from migrations.run import migrate
+from tests import mariadb
 from tests.contract.metadata import bucket
 from tests.contract.stacks import switch
 
@@ -19,7 +21,16 @@ def sqlite_store(directory: Path) -> MetadataStore:
     return SqliteStore(path)
 
 
-@pytest.fixture(params=[sqlite_store], ids=["sqlite"])
+def mariadb_store(_: Path) -> MetadataStore:
+    mariadb.shared().wipe()
+    return MysqlStore(mariadb.shared().url(), 16)
+
+
+ON_MARIADB = pytest.param(mariadb_store, id="mariadb", marks=pytest.mark.xdist_group("mariadb"))
+"""In one worker of pytest-xdist, so that one server serves them all."""
+
+
+@pytest.fixture(params=[pytest.param(sqlite_store, id="sqlite"), ON_MARIADB])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MetadataStore]:
     make: Callable[[Path], MetadataStore] = request.param
     store = make(tmp_path)

@@ -144,14 +144,14 @@ def test_writes_that_fail_are_refused_and_harm_nothing_and_work_again_later(path
 
 def test_a_full_database_says_full_and_goes_on_when_there_is_room(path: Path) -> None:
     store = SqliteStore(path)
-    ((pages,),) = store._writer._db.execute("PRAGMA page_count").fetchall()
-    store._writer._db.execute(f"PRAGMA max_page_count={pages + 20}")
+    ((pages,),) = store._database._writer._db.execute("PRAGMA page_count").fetchall()
+    store._database._writer._db.execute(f"PRAGMA max_page_count={pages + 20}")
     jobs = [gevent.spawn(store.commit, inline(b"%03d" % number, bytes(8_000))) for number in range(40)]
     gevent.joinall(jobs)
     refused = [job for job in jobs if job.exception is not None]
     assert refused
     assert all(isinstance(job.exception, Full) for job in refused)
-    store._writer._db.execute("PRAGMA max_page_count=1000000")
+    store._database._writer._db.execute("PRAGMA max_page_count=1000000")
     store.commit(inline(b"after"))
     assert len(store.currents_scan(BUCKET, b"", True, None, 100)) == 41 - len(refused)
     store.close()

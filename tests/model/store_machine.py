@@ -339,7 +339,7 @@ class SweptMachine(StoreMachine):
         self.remove()
         counts = self.store.gc_counts()
         left = (counts.intents, counts.outbox, counts.blobs_waiting, counts.chunks, counts.chunk_references)
-        marks = self.store._reader.execute("SELECT count(*) FROM obj_stack").fetchall()  # type: ignore[union-attr]
+        marks = self.store._database._reader.execute("SELECT count(*) FROM obj_stack").fetchall()  # type: ignore[union-attr]
         self.store.bucket_delete(BUCKET)
         super().teardown()
         assert left == (0, 0, 0, 0, 0)

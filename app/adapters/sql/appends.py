@@ -6,18 +6,19 @@ could still ask for goes away. The first append makes parts of a version that wa
 """
 
 import hashlib
-from sqlite3 import Connection
 
 from app.adapters.sql import references, stacks
 from app.adapters.sql.commits import announce_to
 from app.adapters.sql.rows import PART_COLUMNS, checksum_text
+from app.adapters.sql.session import Session
 from app.core.errors import Conflict
 from app.core.types import Content, Part, RefId, Version, Versioning
 from app.ports.metadata import Appending
 
 
-def append(db: Connection, appending: Appending) -> Version:
+def append(db: Session, appending: Appending) -> Version:
     """Missing when the bucket is gone; Conflict where it has versioning; whatever `grow` raises."""
+    db.hold(appending.bucket_id, appending.key)
     stack = stacks.look(db, appending.bucket_id, appending.key)
     if stack.versioning != Versioning.OFF.value:
         raise Conflict("objects of a bucket with versioning do not grow")
@@ -33,7 +34,7 @@ def append(db: Connection, appending: Appending) -> Version:
     return made
 
 
-def _grow(db: Connection, old: Version, grown: Version, part: Part, content: Content) -> Version:
+def _grow(db: Session, old: Version, grown: Version, part: Part, content: Content) -> Version:
     """The version in its place, one part longer."""
     upload_id, number = (old.ref_id, _last_number(db, old.ref_id)) if old.part_count else _into_parts(db, old)
     _part_insert(db, upload_id, number + 1, content.ref_id, part, old.size)
@@ -44,7 +45,7 @@ def _grow(db: Connection, old: Version, grown: Version, part: Part, content: Con
     return made
 
 
-def _into_parts(db: Connection, old: Version) -> tuple[RefId, int]:
+def _into_parts(db: Session, old: Version) -> tuple[RefId, int]:
     """Make part 1 of a version that is one content; the id of its parts and that number."""
     upload_id = _parts_id(old.ref_id)
     first = Part(upload_id, 1, old.ref_id, old.size, old.etag, old.modified_ms, old.checksum)
@@ -58,12 +59,12 @@ def _parts_id(ref_id: RefId) -> RefId:
     return ref_id[:6] + hashlib.blake2b(ref_id, digest_size=10, person=b"append").digest()
 
 
-def _last_number(db: Connection, upload_id: RefId) -> int:
+def _last_number(db: Session, upload_id: RefId) -> int:
     ((number,),) = db.execute("SELECT max(number) FROM part WHERE upload_id = ?", (upload_id,)).fetchall()
     return int(number)
 
 
-def _part_insert(db: Connection, upload_id: RefId, number: int, ref_id: RefId, part: Part, start: int) -> None:
+def _part_insert(db: Session, upload_id: RefId, number: int, ref_id: RefId, part: Part, start: int) -> None:
     db.execute(
         f"INSERT INTO part (upload_id, shard, {PART_COLUMNS}) VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?)",
         (upload_id, number, ref_id, part.size, part.etag, part.modified_ms, checksum_text(part.checksum), start),

@@ -7,9 +7,9 @@ reader without a transaction never sees half a change.
 from collections.abc import Callable, Mapping
 from itertools import groupby
 from operator import itemgetter
-from sqlite3 import Connection
 
 from app.adapters.sql.rows import BUCKET_COLUMNS, Row, bucket_of, bucket_row
+from app.adapters.sql.session import LOCKED, Session
 from app.core.errors import Conflict, Missing
 from app.core.types import Bucket, BucketId, Versioning
 
@@ -21,7 +21,7 @@ _READ = (  # the index is named because the planner prefers the key, and would s
 )
 
 
-def create(db: Connection, bucket: Bucket) -> None:
+def create(db: Session, bucket: Bucket) -> None:
     """Conflict when the name is taken."""
     taken = db.execute("SELECT 1 FROM bucket WHERE name = ?", (bucket.name,)).fetchone()
     if taken is not None:
@@ -30,22 +30,23 @@ def create(db: Connection, bucket: Bucket) -> None:
     _configs_write(db, bucket.bucket_id, {}, bucket.configs)
 
 
-def get(db: Connection, name: str) -> Bucket:
+def get(db: Session, name: str) -> Bucket:
     """Missing when there is none."""
     return _one(db, "b.name = ?", name)
 
 
-def require(db: Connection, bucket_id: BucketId) -> None:
-    """Missing when the bucket is gone."""
-    if db.execute("SELECT 1 FROM bucket WHERE bucket_id = ?", (bucket_id,)).fetchone() is None:
+def require(db: Session, bucket_id: BucketId, lock: str = LOCKED) -> None:
+    """Missing when the bucket is gone; from here on it stays as it is (`lock`: LOCKED or SHARED)."""
+    if db.execute(f"SELECT 1 FROM bucket WHERE bucket_id = ?{lock}", (bucket_id,)).fetchone() is None:
         raise Missing("the bucket is gone")
 
 
-def amend(db: Connection, bucket_id: BucketId, change: Callable[[Bucket], Bucket]) -> Bucket:
+def amend(db: Session, bucket_id: BucketId, change: Callable[[Bucket], Bucket]) -> Bucket:
     """Write versioning, object lock and configurations as `change` gives them; returns the bucket as it is now.
 
     Missing when it is gone; Conflict where versioning would be off again: the stacks are there for good.
     """
+    require(db, bucket_id)
     before = _one(db, "b.bucket_id = ?", bucket_id)
     wanted = change(before)
     if wanted.versioning is Versioning.OFF is not before.versioning:
@@ -60,7 +61,7 @@ def amend(db: Connection, bucket_id: BucketId, change: Callable[[Bucket], Bucket
     return _one(db, "b.bucket_id = ?", bucket_id)
 
 
-def delete(db: Connection, bucket_id: BucketId) -> None:
+def delete(db: Session, bucket_id: BucketId) -> None:
     """Conflict while a version or an upload is left; Missing when there is no such bucket."""
     require(db, bucket_id)
     for table in ("obj_version", "upload"):
@@ -70,7 +71,7 @@ def delete(db: Connection, bucket_id: BucketId) -> None:
         db.execute(f"DELETE FROM {table} WHERE bucket_id = ?", (bucket_id,))
 
 
-def scan(db: Connection, owner: str, prefix: str, after: str, limit: int) -> list[Bucket]:
+def scan(db: Session, owner: str, prefix: str, after: str, limit: int) -> list[Bucket]:
     """By name, names > `after` that start with `prefix`; owner "" = everybody's."""
     chosen = "SELECT * FROM bucket WHERE name > ? AND name >= ? AND name < ?"
     values: list[object] = [after, prefix, prefix + "\U0010ffff"]
@@ -82,7 +83,7 @@ def scan(db: Connection, owner: str, prefix: str, after: str, limit: int) -> lis
     return [_bucket(list(of_one)) for _, of_one in groupby(found, key=itemgetter(0))]
 
 
-def _one(db: Connection, where: str, value: object) -> Bucket:
+def _one(db: Session, where: str, value: object) -> Bucket:
     rows = db.execute(f"{_READ.format(rows='bucket')} WHERE {where}", (value,)).fetchall()
     if not rows:
         raise Missing("no such bucket")
@@ -95,9 +96,7 @@ def _bucket(rows: list[Row]) -> Bucket:
     return bucket_of(rows[0][:_WIDTH], configs)
 
 
-def _configs_write(
-    db: Connection, bucket_id: BucketId, before: Mapping[str, bytes], wanted: Mapping[str, bytes]
-) -> None:
+def _configs_write(db: Session, bucket_id: BucketId, before: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> None:
     """The difference only."""
     for kind in before.keys() - wanted.keys():
         db.execute("DELETE FROM bucket_config WHERE bucket_id = ? AND kind = ? AND name = ''", (bucket_id, kind))

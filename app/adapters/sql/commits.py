@@ -3,17 +3,17 @@
 Checks are asked before the first write, so that a refusal leaves the batch it rides in alone.
 """
 
-from sqlite3 import Connection
-
 from app.adapters.sql import queues, references, stacks, versions
+from app.adapters.sql.session import Session
 from app.core.errors import Conflict, Missing
 from app.core.types import Attributes, BucketId, Version, VersionPlace
 from app.ports.metadata import EVENTS, Amend, Announce, Check, Commit, Deletion
 
 
-def commit(db: Connection, commit: Commit) -> Version:
+def commit(db: Session, commit: Commit) -> Version:
     """Settle the references, write the content, make the version current, release what it replaced."""
     version = commit.version
+    db.hold(version.bucket_id, version.key, *(() if commit.moved_from is None else commit.moved_from[:1]))
     stack = stacks.look(db, version.bucket_id, version.key)
     if commit.check is not None:
         commit.check(stack.head)
@@ -30,7 +30,7 @@ def commit(db: Connection, commit: Commit) -> Version:
 
 
 def delete_current(
-    db: Connection,
+    db: Session,
     marker: Version,
     check: Check | None,
     replaced_check: Check | None,
@@ -38,6 +38,7 @@ def delete_current(
 ) -> Deletion:
     """Of `marker`'s key, by the bucket's versioning: remove the current version, or put `marker` on top. The marker is
     announced, else what was removed."""
+    db.hold(marker.bucket_id, marker.key)
     stack = stacks.look(db, marker.bucket_id, marker.key)
     if check is not None:
         check(stack.head)
@@ -47,7 +48,7 @@ def delete_current(
 
 
 def delete_version(
-    db: Connection,
+    db: Session,
     bucket_id: BucketId,
     key: bytes,
     place: VersionPlace,
@@ -55,6 +56,7 @@ def delete_version(
     announce: Announce | None,
 ) -> Version | None:
     """Remove one version or marker for good."""
+    db.hold(bucket_id, key)
     stack = stacks.look(db, bucket_id, key)
     gone = versions.at_or_none(db, bucket_id, key, place)
     if check is not None:
@@ -66,7 +68,7 @@ def delete_version(
 
 
 def delete_noncurrent(
-    db: Connection,
+    db: Session,
     bucket_id: BucketId,
     key: bytes,
     place: VersionPlace,
@@ -74,6 +76,7 @@ def delete_noncurrent(
     announce: Announce | None,
 ) -> Version | None:
     """The same of a version or marker that something lies upon. Conflict when it is the top of its stack."""
+    db.hold(bucket_id, key)
     newest = versions.newest_or_none(db, bucket_id, key)
     if newest is not None and newest.version_id == place.version_id:
         raise Conflict("the version is the current one")
@@ -81,7 +84,7 @@ def delete_noncurrent(
 
 
 def version_amend(
-    db: Connection,
+    db: Session,
     bucket_id: BucketId,
     key: bytes,
     place: VersionPlace | None,
@@ -89,6 +92,7 @@ def version_amend(
     announce: Announce | None = None,
 ) -> Version:
     """Change a version's attributes where it lies. Missing when it is not there or a delete marker."""
+    db.hold(bucket_id, key)
     version = versions.current(db, bucket_id, key) if place is None else versions.at(db, bucket_id, key, place)
     if version.delete_marker:
         raise Missing("a delete marker has no attributes")
@@ -98,13 +102,13 @@ def version_amend(
     return amended
 
 
-def announce_to(db: Connection, announce: Announce | None, version: Version | None) -> None:
+def announce_to(db: Session, announce: Announce | None, version: Version | None) -> None:
     """Queue what there is to tell of the version, in the transaction that made or removed it."""
     if announce is not None and version is not None:
         queues.put(db, EVENTS, announce(version))
 
 
-def _leaving_of_moved(db: Connection, commit: Commit) -> stacks.Leaving:
+def _leaving_of_moved(db: Session, commit: Commit) -> stacks.Leaving:
     """What becomes of the key the object moves away from; a lock keeps what would go for good there as well."""
     assert commit.moved_from is not None
     version, (key, check) = commit.version, commit.moved_from

@@ -3,14 +3,13 @@
 Those of which it has one are columns of the bucket as far as callers see, and the room of `buckets`.
 """
 
-from sqlite3 import Connection
-
 from app.adapters.sql import buckets
+from app.adapters.sql.session import Session
 from app.core.errors import Conflict, Missing
 from app.core.types import BucketId
 
 
-def scan(db: Connection, bucket_id: BucketId, kind: str, after: str, limit: int) -> list[tuple[str, bytes]]:
+def scan(db: Session, bucket_id: BucketId, kind: str, after: str, limit: int) -> list[tuple[str, bytes]]:
     """By name, names > `after`."""
     return db.execute(
         "SELECT name, document FROM bucket_config WHERE bucket_id = ? AND kind = ? AND name > ? ORDER BY name LIMIT ?",
@@ -18,7 +17,7 @@ def scan(db: Connection, bucket_id: BucketId, kind: str, after: str, limit: int)
     ).fetchall()
 
 
-def get(db: Connection, bucket_id: BucketId, kind: str, name: str) -> bytes:
+def get(db: Session, bucket_id: BucketId, kind: str, name: str) -> bytes:
     """Missing when there is none."""
     row = db.execute(
         "SELECT document FROM bucket_config WHERE bucket_id = ? AND kind = ? AND name = ?", (bucket_id, kind, name)
@@ -28,7 +27,7 @@ def get(db: Connection, bucket_id: BucketId, kind: str, name: str) -> bytes:
     return bytes(row[0])
 
 
-def put(db: Connection, bucket_id: BucketId, kind: str, name: str, document: bytes, limit: int) -> None:
+def put(db: Session, bucket_id: BucketId, kind: str, name: str, document: bytes, limit: int) -> None:
     """Conflict when `limit` others of the kind are there; Missing when the bucket is gone."""
     buckets.require(db, bucket_id)
     ((others,),) = db.execute(
@@ -43,7 +42,7 @@ def put(db: Connection, bucket_id: BucketId, kind: str, name: str, document: byt
     )
 
 
-def delete(db: Connection, bucket_id: BucketId, kind: str, name: str) -> None:
+def delete(db: Session, bucket_id: BucketId, kind: str, name: str) -> None:
     """Missing when there is none."""
     gone = db.execute(
         "DELETE FROM bucket_config WHERE bucket_id = ? AND kind = ? AND name = ?", (bucket_id, kind, name)

@@ -19,7 +19,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 import gevent
 from gevent.event import AsyncResult, Event
 
-from app.adapters.sql.sqlite import store_error
+from app.adapters.sql.sqlite import SqliteSession, store_error
 from app.core.errors import StoreError, Unavailable
 from app.core.limits import COMMIT_BATCH_MAX, COMMIT_QUEUE_MAX
 from app.runtime.offload import Offload
@@ -45,7 +45,7 @@ class _Ticket:
 class GroupCommit:
     """The one writer of a process. Used by greenlets of the thread that built it."""
 
-    def __init__(self, connection: sqlite3.Connection, lock_path: str, committed: Callable[[int], None]) -> None:
+    def __init__(self, connection: SqliteSession, lock_path: str, committed: Callable[[int], None]) -> None:
         """`committed(operations)` is told after each batch that changed something."""
         self._db = connection
         self._lock_fd = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -56,7 +56,7 @@ class GroupCommit:
         self._closing = False
         self._leader = gevent.spawn(self._lead)
 
-    def run(self, operation: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def run(self, operation: Callable[Concatenate[SqliteSession, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`operation(connection, *args)` inside the next batch; returns or raises once that is durable.
 
         An operation that raises is undone alone. Unavailable when the queue is full or the store is closing; Full and
@@ -64,9 +64,7 @@ class GroupCommit:
         """
         return cast("T", self._queued(_Ticket(operation, args, aside=False)))
 
-    def run_aside(
-        self, operation: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    def run_aside(self, operation: Callable[Concatenate[SqliteSession, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The same for an operation of thousands of statements: it runs in the native thread."""
         return cast("T", self._queued(_Ticket(operation, args, aside=True)))
 

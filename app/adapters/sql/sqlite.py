@@ -9,11 +9,19 @@ from typing import Final
 
 from app.core.errors import Conflict, Corrupt, Full, StoreError, Unavailable
 from app.core.limits import KIB, SQL_BUSY_SECONDS_MAX, SQL_CACHE_BYTES, SQL_STATEMENTS_MAX
+from app.core.types import BucketId
 
 _PRIMARY: Final = 0xFF  # extended result codes keep the primary one in the low byte
 
 
-def connect(path: str | os.PathLike[str], *, reader: bool = False) -> sqlite3.Connection:
+class SqliteSession(sqlite3.Connection):
+    """A connection as statements see it (session.Session): its transactions are alone with the database."""
+
+    def hold(self, bucket_id: BucketId, *keys: bytes) -> None:
+        """BEGIN IMMEDIATE held everything."""
+
+
+def connect(path: str | os.PathLike[str], *, reader: bool = False) -> SqliteSession:
     """A connection to an existing, migrated database, in autocommit mode.
 
     Commits are durable when COMMIT returns (WAL, synchronous=FULL). No commit pays for a checkpoint: that is
@@ -26,6 +34,7 @@ def connect(path: str | os.PathLike[str], *, reader: bool = False) -> sqlite3.Co
             isolation_level=None,
             check_same_thread=False,
             cached_statements=SQL_STATEMENTS_MAX,
+            factory=SqliteSession,
         )
         for pragma in (
             "journal_mode=WAL",

@@ -7,11 +7,11 @@ null version, and never touches `obj_stack`. Statements only; every function mus
 that decide (`look`, `placing_of`, `leaving_of`) write nothing, so that whatever they refuse costs no rollback.
 """
 
-from sqlite3 import Connection
 from typing import NamedTuple
 
 from app.adapters.sql import references, versions
 from app.adapters.sql.rows import KIND_PARTS, SEQ_MAX, VALUE_COLUMNS, version_of, version_values
+from app.adapters.sql.session import Session
 from app.core.errors import Missing
 from app.core.types import NULL_PLACE, NULL_VERSION, BucketId, Version, Versioning
 from app.ports.metadata import Check, Deletion
@@ -70,7 +70,7 @@ class Leaving(NamedTuple):
     marker: Placing | None
 
 
-def look(db: Connection, bucket_id: BucketId, key: bytes) -> Stack:
+def look(db: Session, bucket_id: BucketId, key: bytes) -> Stack:
     """Missing when the bucket is gone."""
     row = db.execute(_LOOK, (key, bucket_id)).fetchone()
     if row is None:
@@ -79,7 +79,7 @@ def look(db: Connection, bucket_id: BucketId, key: bytes) -> Stack:
     return Stack(bucket_id, key, row[0], head)
 
 
-def placing_of(db: Connection, stack: Stack, version: Version, replaced_check: Check | None) -> Placing:
+def placing_of(db: Session, stack: Stack, version: Version, replaced_check: Check | None) -> Placing:
     """What putting `version` on top means here. Raises what `replaced_check` raises of the null version it replaces."""
     head = stack.head
     if stack.versioning == _OFF:
@@ -92,7 +92,7 @@ def placing_of(db: Connection, stack: Stack, version: Version, replaced_check: C
     return placing
 
 
-def place(db: Connection, placing: Placing) -> Version:
+def place(db: Session, placing: Placing) -> Version:
     """Write it: both tables, the marks, and the release of what it replaces."""
     version = placing.version
     key = (version.bucket_id, version.key)
@@ -109,7 +109,7 @@ def place(db: Connection, placing: Placing) -> Version:
     return version
 
 
-def leaving_of(db: Connection, stack: Stack, marker: Version, replaced_check: Check | None) -> Leaving:
+def leaving_of(db: Session, stack: Stack, marker: Version, replaced_check: Check | None) -> Leaving:
     """What deleting the key means here. Raises what `replaced_check` raises of the version that goes for good."""
     if stack.versioning != _OFF:
         marker = marker._replace(ref_id=b"", size=0, part_count=0, delete_marker=True)
@@ -119,7 +119,7 @@ def leaving_of(db: Connection, stack: Stack, marker: Version, replaced_check: Ch
     return Leaving(stack.head, None)
 
 
-def leave(db: Connection, leaving: Leaving) -> Deletion:
+def leave(db: Session, leaving: Leaving) -> Deletion:
     """Write it."""
     if leaving.marker is not None:
         return Deletion(leaving.marker.replaced, place(db, leaving.marker))
@@ -129,7 +129,7 @@ def leave(db: Connection, leaving: Leaving) -> Deletion:
     return Deletion(leaving.removed)
 
 
-def take_out(db: Connection, stack: Stack, gone: Version) -> None:
+def take_out(db: Session, stack: Stack, gone: Version) -> None:
     """Remove one version or marker for good; what lies under it becomes current if it lay on top."""
     key = (stack.bucket_id, stack.key)
     forget(db, gone)
@@ -152,7 +152,7 @@ def take_out(db: Connection, stack: Stack, gone: Version) -> None:
     _marks_write(db, key, before, after)
 
 
-def rewrite(db: Connection, version: Version) -> None:
+def rewrite(db: Session, version: Version) -> None:
     """The columns of a version that stays where it is, in the head too when it is there."""
     where = (version.bucket_id, version.key)
     assignments = VALUE_COLUMNS.replace(",", " = ?,") + " = ?"
@@ -167,7 +167,7 @@ def rewrite(db: Connection, version: Version) -> None:
     )
 
 
-def forget(db: Connection, version: Version) -> None:
+def forget(db: Session, version: Version) -> None:
     """Drop a version's row and release what it refers to."""
     db.execute(
         "DELETE FROM obj_version WHERE bucket_id = ? AND key = ? AND seq_down = ?",
@@ -181,7 +181,7 @@ def forget(db: Connection, version: Version) -> None:
         references.content_release(db, version.ref_id)
 
 
-def _placing_on_stack(db: Connection, stack: Stack, version: Version) -> Placing:
+def _placing_on_stack(db: Session, stack: Stack, version: Version) -> Placing:
     """In a bucket that has versioning, or had it."""
     head = stack.head
     before = _marks_read(db, (stack.bucket_id, stack.key))
@@ -198,22 +198,22 @@ def _placing_on_stack(db: Connection, stack: Stack, version: Version) -> Placing
     return Placing(placed, stack, replaced, before, Marks(seq if version.delete_marker else 0))
 
 
-def _newest_seq(db: Connection, stack: Stack) -> int:
+def _newest_seq(db: Session, stack: Stack) -> int:
     """Of a key without a current version: a delete marker may lie on top. 0 = no version at all."""
     row = db.execute(_NEWEST, (stack.bucket_id, stack.key)).fetchone()
     return 0 if row is None else SEQ_MAX - row[0]
 
 
-def _head_drop(db: Connection, bucket_id: BucketId, key: bytes) -> None:
+def _head_drop(db: Session, bucket_id: BucketId, key: bytes) -> None:
     db.execute("DELETE FROM obj_head WHERE bucket_id = ? AND key = ?", (bucket_id, key))
 
 
-def _marks_read(db: Connection, key: tuple[BucketId, bytes]) -> Marks:
+def _marks_read(db: Session, key: tuple[BucketId, bytes]) -> Marks:
     row = db.execute("SELECT null_seq, top_seq FROM obj_stack WHERE bucket_id = ? AND key = ?", key).fetchone()
     return NO_MARKS if row is None else Marks(*row)
 
 
-def _marks_write(db: Connection, key: tuple[BucketId, bytes], before: Marks, after: Marks) -> None:
+def _marks_write(db: Session, key: tuple[BucketId, bytes], before: Marks, after: Marks) -> None:
     if after == before:
         return
     if after == NO_MARKS:

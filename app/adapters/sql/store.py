@@ -1,20 +1,16 @@
-"""The MetadataStore on SQLite: which operation runs where.
+"""The MetadataStore on an SQL database: which operation is a change and which a read.
 
-Writes go through group commit, reads run inline on one connection of the process. Must not know statements (the
-modules beside it) nor transactions (group_commit).
+Must not know statements (the modules beside it), nor how a database runs them (sqlite_database, mysql).
 """
 
 import os
-import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Concatenate, ParamSpec, TypeVar
 
 from app.adapters.sql import appends, buckets, commits, configs, queues, references, sweeps, uploads, versions
-from app.adapters.sql.checkpoint import Checkpointer
-from app.adapters.sql.group_commit import GroupCommit
 from app.adapters.sql.namespace import NamespaceCache
-from app.adapters.sql.sqlite import connect, store_error
-from app.core.errors import Conflict, Unavailable
+from app.adapters.sql.session import Database, Namespace
+from app.adapters.sql.sqlite_database import SqliteDatabase
+from app.core.errors import Conflict
 from app.core.limits import COMMIT_PARTS_INLINE_MAX
 from app.core.types import (
     BlobId,
@@ -43,26 +39,19 @@ from app.ports.metadata import (
     ReferencedBlob,
 )
 
-P = ParamSpec("P")
-T = TypeVar("T")
 
+class SqlStore:
+    """See app/ports/metadata.py for every promise. Used by greenlets of the thread that built it (a process without
+    greenlets is one greenlet)."""
 
-class SqliteStore:
-    """See app/ports/metadata.py for every promise. Built after the fork, on a migrated database; used by greenlets of
-    the thread that built it (a process without greenlets is one greenlet)."""
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        path = os.fspath(path)
-        commit_lock = f"{path}.commit"
-        self._namespace = NamespaceCache(f"{path}.namespace")
-        self._reader: sqlite3.Connection | None = connect(path, reader=True)
-        self._checkpointer = Checkpointer(path, commit_lock)
-        self._writer = GroupCommit(connect(path), commit_lock, self._checkpointer.committed)
+    def __init__(self, database: Database, namespace: Namespace) -> None:
+        self._database = database
+        self._namespace = namespace
 
     # --- buckets
     def bucket_create(self, bucket: Bucket) -> None:
         try:
-            self._writer.run(buckets.create, bucket)
+            self._database.change(buckets.create, bucket)
         finally:
             self._namespace.changed()
 
@@ -70,71 +59,71 @@ class SqliteStore:
         return self._namespace.get(name, self._look_up)
 
     def _look_up(self, name: str) -> Bucket:
-        return self._read(buckets.get, name)
+        return self._database.read(buckets.get, name)
 
     def bucket_amend(self, bucket_id: BucketId, amend: Callable[[Bucket], Bucket]) -> Bucket:
         try:
-            return self._writer.run(buckets.amend, bucket_id, amend)
+            return self._database.change(buckets.amend, bucket_id, amend)
         finally:
             self._namespace.changed()
 
     def configs_scan(self, bucket_id: BucketId, kind: str, after: str, limit: int) -> list[tuple[str, bytes]]:
-        return self._read(configs.scan, bucket_id, kind, after, limit)
+        return self._database.read(configs.scan, bucket_id, kind, after, limit)
 
     def config_get(self, bucket_id: BucketId, kind: str, name: str) -> bytes:
-        return self._read(configs.get, bucket_id, kind, name)
+        return self._database.read(configs.get, bucket_id, kind, name)
 
     def config_put(self, bucket_id: BucketId, kind: str, name: str, document: bytes, limit: int) -> None:
-        self._writer.run(configs.put, bucket_id, kind, name, document, limit)
+        self._database.change(configs.put, bucket_id, kind, name, document, limit)
 
     def config_delete(self, bucket_id: BucketId, kind: str, name: str) -> None:
-        self._writer.run(configs.delete, bucket_id, kind, name)
+        self._database.change(configs.delete, bucket_id, kind, name)
 
     def bucket_delete(self, bucket_id: BucketId) -> None:
         try:
-            self._writer.run(buckets.delete, bucket_id)
+            self._database.change(buckets.delete, bucket_id)
         finally:
             self._namespace.changed()
 
     def buckets_scan(self, owner: str, prefix: str, after: str, limit: int) -> list[Bucket]:
-        return self._read(buckets.scan, owner, prefix, after, limit)
+        return self._database.read(buckets.scan, owner, prefix, after, limit)
 
     # --- versions
     def current(self, bucket_id: BucketId, key: bytes) -> Version:
-        return self._read(versions.current, bucket_id, key)
+        return self._database.read(versions.current, bucket_id, key)
 
     def current_with_content(self, bucket_id: BucketId, key: bytes) -> tuple[Version, ContentPage | None]:
-        return self._read(versions.current_with_content, bucket_id, key)
+        return self._database.read(versions.current_with_content, bucket_id, key)
 
     def currents_scan(
         self, bucket_id: BucketId, start: bytes, inclusive: bool, stop: bytes | None, limit: int
     ) -> list[Version]:
-        return self._read(versions.scan, bucket_id, start, inclusive, stop, limit)
+        return self._database.read(versions.scan, bucket_id, start, inclusive, stop, limit)
 
     def version(self, bucket_id: BucketId, key: bytes, place: VersionPlace) -> Version:
-        return self._read(versions.at, bucket_id, key, place)
+        return self._database.read(versions.at, bucket_id, key, place)
 
     def version_with_content(
         self, bucket_id: BucketId, key: bytes, place: VersionPlace
     ) -> tuple[Version, ContentPage | None]:
-        return self._read(versions.at_with_content, bucket_id, key, place)
+        return self._database.read(versions.at_with_content, bucket_id, key, place)
 
     def newest(self, bucket_id: BucketId, key: bytes) -> Version:
-        return self._read(versions.newest, bucket_id, key)
+        return self._database.read(versions.newest, bucket_id, key)
 
     def versions_scan(
         self, bucket_id: BucketId, start: bytes, after_seq: int | None, stop: bytes | None, limit: int
     ) -> list[Version]:
-        return self._read(versions.scan_all, bucket_id, start, after_seq, stop, limit)
+        return self._database.read(versions.scan_all, bucket_id, start, after_seq, stop, limit)
 
     def content_page(self, ref_id: RefId, page: int) -> ContentPage:
-        return self._read(versions.content_page, ref_id, page)
+        return self._database.read(versions.content_page, ref_id, page)
 
     def commit(self, commit: Commit) -> Version:
-        return self._writer.run(commits.commit, commit)
+        return self._database.change(commits.commit, commit)
 
     def append(self, appending: Appending) -> Version:
-        return self._writer.run(appends.append, appending)
+        return self._database.change(appends.append, appending)
 
     def version_amend(
         self,
@@ -144,7 +133,7 @@ class SqliteStore:
         amend: Amend,
         announce: Announce | None = None,
     ) -> Version:
-        return self._writer.run(commits.version_amend, bucket_id, key, place, amend, announce)
+        return self._database.change(commits.version_amend, bucket_id, key, place, amend, announce)
 
     def delete_current(
         self,
@@ -155,7 +144,7 @@ class SqliteStore:
         replaced_check: Check | None = None,
         announce: Announce | None = None,
     ) -> Deletion:
-        return self._writer.run(
+        return self._database.change(
             commits.delete_current, marker._replace(bucket_id=bucket_id, key=key), check, replaced_check, announce
         )
 
@@ -169,123 +158,118 @@ class SqliteStore:
         noncurrent: bool = False,
     ) -> Version | None:
         delete = commits.delete_noncurrent if noncurrent else commits.delete_version
-        return self._writer.run(delete, bucket_id, key, place, check, announce)
+        return self._database.change(delete, bucket_id, key, place, check, announce)
 
     # --- multipart uploads
     def upload_create(self, upload: Upload) -> None:
-        self._writer.run(uploads.create, upload)
+        self._database.change(uploads.create, upload)
 
     def upload_get(self, upload_id: RefId) -> Upload:
-        return self._read(uploads.get, upload_id)
+        return self._database.read(uploads.get, upload_id)
 
     def uploads_scan(
         self, bucket_id: BucketId, start: bytes, after_upload: RefId, stop: bytes | None, limit: int
     ) -> list[Upload]:
-        return self._read(uploads.scan, bucket_id, start, after_upload, stop, limit)
+        return self._database.read(uploads.scan, bucket_id, start, after_upload, stop, limit)
 
     def part_commit(self, commit: PartCommit) -> None:
-        self._writer.run(uploads.part_commit, commit)
+        self._database.change(uploads.part_commit, commit)
 
     def parts_scan(self, upload_id: RefId, after_number: int, limit: int) -> list[Part]:
-        return self._read(uploads.parts_scan, upload_id, after_number, limit)
+        return self._database.read(uploads.parts_scan, upload_id, after_number, limit)
 
     def part_at(self, upload_id: RefId, offset: int) -> Part:
-        return self._read(uploads.part_at, upload_id, offset)
+        return self._database.read(uploads.part_at, upload_id, offset)
 
     def complete_upload(self, completion: Completion) -> Version:
         aside = len(completion.parts) > COMMIT_PARTS_INLINE_MAX
-        return (self._writer.run_aside if aside else self._writer.run)(uploads.complete, completion)
+        return (self._database.change_aside if aside else self._database.change)(uploads.complete, completion)
 
     def upload_abort(self, upload_id: RefId) -> None:
-        self._writer.run(uploads.abort, upload_id)
+        self._database.change(uploads.abort, upload_id)
 
     # --- attempts and chunk references
     def chunks_live(self, chunk_ids: Sequence[ChunkId]) -> dict[ChunkId, BlobId]:
-        return self._read(references.live_blobs, chunk_ids)
+        return self._database.read(references.live_blobs, chunk_ids)
 
     def intent_open(self, ref_id: RefId, expires_ms: int) -> None:
-        self._writer.run(references.intent_open, ref_id, expires_ms)
+        self._database.change(references.intent_open, ref_id, expires_ms)
 
     def intent_abort(self, ref_id: RefId) -> None:
-        self._writer.run(references.intent_abort, ref_id)
+        self._database.change(references.intent_abort, ref_id)
 
     def pin(self, ref_id: RefId, chunk_ids: Sequence[ChunkId]) -> dict[ChunkId, BlobId]:
-        return self._writer.run(references.pin, ref_id, chunk_ids)
+        return self._database.change(references.pin, ref_id, chunk_ids)
 
     def publish(self, ref_id: RefId, blobs: Sequence[tuple[ChunkId, BlobId, int]]) -> dict[ChunkId, BlobId]:
-        winners, whole = self._writer.run(references.publish, ref_id, blobs)
+        winners, whole = self._database.change(references.publish, ref_id, blobs)
         if not whole:  # raised only now, since queueing the lost blobs had to be committed
             raise Conflict("the attempt's reference is gone")
         return winners
 
     # --- sweeps
     def outbox_step(self, now_ms: int, grace_ms: int, limit: int) -> int:
-        return self._writer.run(sweeps.outbox_step, now_ms, grace_ms, limit)
+        return self._database.change(sweeps.outbox_step, now_ms, grace_ms, limit)
 
     def intents_expire_step(self, now_ms: int, limit: int) -> int:
-        return self._writer.run(sweeps.intents_expire_step, now_ms, limit)
+        return self._database.change(sweeps.intents_expire_step, now_ms, limit)
 
     def blobs_due(self, now_ms: int, limit: int) -> list[BlobId]:
-        return self._read(sweeps.blobs_due, now_ms, limit)
+        return self._database.read(sweeps.blobs_due, now_ms, limit)
 
     def blobs_removed(self, blob_ids: Sequence[BlobId]) -> None:
-        self._writer.run(sweeps.blobs_removed, blob_ids)
+        self._database.change(sweeps.blobs_removed, blob_ids)
 
     def blobs_queue_orphans(self, claims: Sequence[BlobClaim], not_before_ms: int) -> int:
-        return self._writer.run(sweeps.blobs_queue_orphans, claims, not_before_ms)
+        return self._database.change(sweeps.blobs_queue_orphans, claims, not_before_ms)
 
     def references_scrub_step(
         self, after: tuple[ChunkId, RefId] | None, limit: int
     ) -> tuple[int, tuple[ChunkId, RefId] | None]:
-        return self._writer.run(sweeps.references_scrub_step, after, limit)
+        return self._database.change(sweeps.references_scrub_step, after, limit)
 
     def gc_counts(self) -> GcCounts:
-        return self._read(sweeps.gc_counts)
+        return self._database.read(sweeps.gc_counts)
 
     # --- consistency check
     def versions_walk(self, after: tuple[BucketId, bytes, int] | None, limit: int) -> list[Version]:
-        return self._read(versions.walk, after, limit)
+        return self._database.read(versions.walk, after, limit)
 
     def chunks_walk(self, after: ChunkId, limit: int) -> list[ReferencedBlob]:
-        return self._read(sweeps.chunks_walk, after, limit)
+        return self._database.read(sweeps.chunks_walk, after, limit)
 
     # --- durable queues, notes and leases of the background work
     def tasks_put(self, queue: str, tasks: Sequence[Task]) -> None:
-        self._writer.run(queues.put, queue, tasks)
+        self._database.change(queues.put, queue, tasks)
 
     def tasks_due(self, queue: str, now_ms: int, limit: int) -> list[Task]:
-        return self._read(queues.due, queue, now_ms, limit)
+        return self._database.read(queues.due, queue, now_ms, limit)
 
     def tasks_done(self, queue: str, task_ids: Sequence[bytes]) -> None:
-        self._writer.run(queues.done, queue, task_ids)
+        self._database.change(queues.done, queue, task_ids)
 
     def tasks_count(self, queue: str) -> int:
-        return self._read(queues.count, queue)
+        return self._database.read(queues.count, queue)
 
     def note_get(self, name: str) -> bytes:
-        return self._read(queues.note_get, name)
+        return self._database.read(queues.note_get, name)
 
     def note_put(self, name: str, document: bytes | None) -> None:
-        self._writer.run(queues.note_put, name, document)
+        self._database.change(queues.note_put, name, document)
 
     def notes_scan(self, prefix: str, after: str, limit: int) -> list[tuple[str, bytes]]:
-        return self._read(queues.notes_scan, prefix, after, limit)
+        return self._database.read(queues.notes_scan, prefix, after, limit)
 
     def lease_take(self, name: str, holder: str, now_ms: int, ttl_ms: int) -> bool:
-        return self._writer.run(queues.lease_take, name, holder, now_ms, ttl_ms)
+        return self._database.change(queues.lease_take, name, holder, now_ms, ttl_ms)
 
     def close(self) -> None:
-        """The last connection to close checkpoints the log and removes it."""
-        self._writer.close()
-        if self._reader is not None:
-            self._checkpointer.close()
-            self._reader.close()
-            self._reader = None
+        self._database.close()
 
-    def _read(self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        if self._reader is None:
-            raise Unavailable("the metadata store is closed")
-        try:
-            return query(self._reader, *args, **kwargs)
-        except sqlite3.Error as error:
-            raise store_error(error) from error
+
+class SqliteStore(SqlStore):
+    """On a migrated SQLite database, for as many processes of one machine as like. Built after the fork."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        path = os.fspath(path)
+        super().__init__(SqliteDatabase(path), NamespaceCache(f"{path}.namespace"))

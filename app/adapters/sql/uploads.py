@@ -1,7 +1,5 @@
 """SQL of multipart uploads and parts. Statements only: transactions and durability are the caller's."""
 
-from sqlite3 import Connection
-
 from app.adapters.sql import buckets, references, stacks
 from app.adapters.sql.commits import announce_to
 from app.adapters.sql.rows import (
@@ -14,18 +12,19 @@ from app.adapters.sql.rows import (
     upload_of,
     upload_row,
 )
+from app.adapters.sql.session import LOCKED, SHARED, Session
 from app.core.errors import Conflict, Missing
 from app.core.types import BucketId, Part, RefId, Upload, Version
 from app.ports.metadata import Completion, PartCommit
 
 
-def create(db: Connection, upload: Upload) -> None:
+def create(db: Session, upload: Upload) -> None:
     """Missing when the bucket is gone."""
-    buckets.require(db, upload.bucket_id)
+    buckets.require(db, upload.bucket_id, SHARED)
     db.execute(f"INSERT INTO upload ({UPLOAD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", upload_row(upload))
 
 
-def get(db: Connection, upload_id: RefId) -> Upload:
+def get(db: Session, upload_id: RefId) -> Upload:
     """Missing when it was aborted, completed or never was."""
     row = db.execute(f"SELECT {UPLOAD_COLUMNS} FROM upload WHERE upload_id = ?", (upload_id,)).fetchone()
     if row is None:
@@ -34,7 +33,7 @@ def get(db: Connection, upload_id: RefId) -> Upload:
 
 
 def scan(
-    db: Connection, bucket_id: BucketId, start: bytes, after_upload: RefId, stop: bytes | None, limit: int
+    db: Session, bucket_id: BucketId, start: bytes, after_upload: RefId, stop: bytes | None, limit: int
 ) -> list[Upload]:
     """By (key, upload id), after (`start`, `after_upload`), keys < `stop`."""
     until, bounds = ("", ()) if stop is None else (" AND key < ?", (stop,))
@@ -46,7 +45,7 @@ def scan(
     return [upload_of(row) for row in rows]
 
 
-def part_commit(db: Connection, commit: PartCommit) -> None:
+def part_commit(db: Session, commit: PartCommit) -> None:
     """Store a part; the part it replaces is released. Missing when the upload is gone."""
     part = commit.part
     _require(db, part.upload_id)
@@ -71,7 +70,7 @@ def part_commit(db: Connection, commit: PartCommit) -> None:
         references.content_release(db, replaced[0])
 
 
-def parts_scan(db: Connection, upload_id: RefId, after_number: int, limit: int) -> list[Part]:
+def parts_scan(db: Session, upload_id: RefId, after_number: int, limit: int) -> list[Part]:
     """By number, numbers > `after_number`."""
     rows = db.execute(
         f"SELECT {PART_COLUMNS} FROM part WHERE upload_id = ? AND number > ? ORDER BY number LIMIT ?",
@@ -80,7 +79,7 @@ def parts_scan(db: Connection, upload_id: RefId, after_number: int, limit: int) 
     return [part_of(upload_id, row) for row in rows]
 
 
-def part_at(db: Connection, upload_id: RefId, offset: int) -> Part:
+def part_at(db: Session, upload_id: RefId, offset: int) -> Part:
     """The completed version's part that holds byte `offset`; Missing when none does."""
     row = db.execute(
         f"SELECT {PART_COLUMNS} FROM part WHERE upload_id = ? AND start <= ? ORDER BY start DESC, number DESC LIMIT 1",
@@ -93,9 +92,10 @@ def part_at(db: Connection, upload_id: RefId, offset: int) -> Part:
     raise Missing("no part holds that byte")
 
 
-def complete(db: Connection, completion: Completion) -> Version:
+def complete(db: Session, completion: Completion) -> Version:
     """Parts as the caller saw them -> a version; the upload row and the parts not chosen go."""
     version, upload_id = completion.version, completion.version.ref_id
+    db.hold(version.bucket_id, version.key)
     _require(db, upload_id)
     stack = stacks.look(db, version.bucket_id, version.key)
     if completion.check is not None:
@@ -121,19 +121,20 @@ def complete(db: Connection, completion: Completion) -> Version:
     return placing.version
 
 
-def abort(db: Connection, upload_id: RefId) -> None:
+def abort(db: Session, upload_id: RefId) -> None:
     """The upload row goes now, its parts in the outbox's bounded steps. Missing when it is gone or was completed."""
     if db.execute("DELETE FROM upload WHERE upload_id = ?", (upload_id,)).rowcount != 1:
         raise Missing("no such upload")
     references.queue_release(db, upload_id, KIND_PARTS)
 
 
-def _require(db: Connection, upload_id: RefId) -> None:
-    if db.execute("SELECT 1 FROM upload WHERE upload_id = ?", (upload_id,)).fetchone() is None:
+def _require(db: Session, upload_id: RefId) -> None:
+    """Missing when it is gone; from here on its parts are this transaction's alone."""
+    if db.execute(f"SELECT 1 FROM upload WHERE upload_id = ?{LOCKED}", (upload_id,)).fetchone() is None:
         raise Missing("no such upload")
 
 
-def _release_unchosen(db: Connection, upload_id: RefId, unchosen: dict[int, tuple[RefId, str]]) -> None:
+def _release_unchosen(db: Session, upload_id: RefId, unchosen: dict[int, tuple[RefId, str]]) -> None:
     """Through the outbox whatever they hold: one row each is all this transaction spends on them."""
     db.executemany(
         "INSERT INTO release_outbox (ref_id, shard, kind) VALUES (?, 0, ?) ON CONFLICT DO NOTHING",

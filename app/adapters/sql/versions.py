@@ -3,8 +3,6 @@
 Every answer is one statement, so that a reader without a transaction sees one state of the stack.
 """
 
-from sqlite3 import Connection
-
 from app.adapters.sql.rows import (
     PAGE_COLUMNS,
     SEQ_MAX,
@@ -16,6 +14,7 @@ from app.adapters.sql.rows import (
     plain_attributes,
     version_of,
 )
+from app.adapters.sql.session import Session
 from app.core.errors import Missing
 from app.core.types import NULL_VERSION, BucketId, ContentPage, RefId, Version, VersionPlace
 
@@ -56,7 +55,7 @@ _SCANS = {
 }
 
 
-def current(db: Connection, bucket_id: BucketId, key: bytes) -> Version:
+def current(db: Session, bucket_id: BucketId, key: bytes) -> Version:
     """Missing when there is none."""
     row = db.execute(_CURRENT, (bucket_id, key)).fetchone()
     if row is None:
@@ -64,7 +63,7 @@ def current(db: Connection, bucket_id: BucketId, key: bytes) -> Version:
     return version_of(bucket_id, key, row[0], row[1:])
 
 
-def current_with_content(db: Connection, bucket_id: BucketId, key: bytes) -> tuple[Version, ContentPage | None]:
+def current_with_content(db: Session, bucket_id: BucketId, key: bytes) -> tuple[Version, ContentPage | None]:
     """One point query: the head row joined with page 0 of its content."""
     row = db.execute(_CURRENT_WITH_CONTENT, (bucket_id, key)).fetchone()
     if row is None:
@@ -73,7 +72,7 @@ def current_with_content(db: Connection, bucket_id: BucketId, key: bytes) -> tup
     return version, _first_page(version.ref_id, row[1:5])
 
 
-def at(db: Connection, bucket_id: BucketId, key: bytes, place: VersionPlace) -> Version:
+def at(db: Session, bucket_id: BucketId, key: bytes, place: VersionPlace) -> Version:
     """One version or delete marker by its place. Missing when there is none."""
     version = at_or_none(db, bucket_id, key, place)
     if version is None:
@@ -81,7 +80,7 @@ def at(db: Connection, bucket_id: BucketId, key: bytes, place: VersionPlace) -> 
     return version
 
 
-def at_or_none(db: Connection, bucket_id: BucketId, key: bytes, place: VersionPlace) -> Version | None:
+def at_or_none(db: Session, bucket_id: BucketId, key: bytes, place: VersionPlace) -> Version | None:
     """The same. `place.seq` finds the row, and only the row's id makes it the version."""
     statement = _AT_NULL if place.version_id == NULL_VERSION else _AT_SEQ
     row = db.execute(statement, _at_values(bucket_id, key, place)).fetchone()
@@ -89,7 +88,7 @@ def at_or_none(db: Connection, bucket_id: BucketId, key: bytes, place: VersionPl
 
 
 def at_with_content(
-    db: Connection, bucket_id: BucketId, key: bytes, place: VersionPlace
+    db: Session, bucket_id: BucketId, key: bytes, place: VersionPlace
 ) -> tuple[Version, ContentPage | None]:
     """A version by its place with page 0 of its content. Missing when there is none."""
     statement = _AT_NULL_WITH_CONTENT if place.version_id == NULL_VERSION else _AT_SEQ_WITH_CONTENT
@@ -100,7 +99,7 @@ def at_with_content(
     return version, _first_page(version.ref_id, row[2:6])
 
 
-def newest(db: Connection, bucket_id: BucketId, key: bytes) -> Version:
+def newest(db: Session, bucket_id: BucketId, key: bytes) -> Version:
     """The top of the stack, a delete marker included. Missing when the key has no version."""
     version = newest_or_none(db, bucket_id, key)
     if version is None:
@@ -108,14 +107,14 @@ def newest(db: Connection, bucket_id: BucketId, key: bytes) -> Version:
     return version
 
 
-def newest_or_none(db: Connection, bucket_id: BucketId, key: bytes) -> Version | None:
+def newest_or_none(db: Session, bucket_id: BucketId, key: bytes) -> Version | None:
     """The same."""
     row = db.execute(_NEWEST, (bucket_id, key)).fetchone()
     return None if row is None else version_of(bucket_id, key, SEQ_MAX - row[0], row[2:], bool(row[1]))
 
 
 def scan(
-    db: Connection, bucket_id: BucketId, start: bytes, inclusive: bool, stop: bytes | None, limit: int
+    db: Session, bucket_id: BucketId, start: bytes, inclusive: bool, stop: bytes | None, limit: int
 ) -> list[Version]:
     """Current versions in key order, without attributes."""
     bounds = (start, limit) if stop is None else (start, stop, limit)
@@ -140,7 +139,7 @@ def scan(
 
 
 def scan_all(
-    db: Connection, bucket_id: BucketId, start: bytes, after_seq: int | None, stop: bytes | None, limit: int
+    db: Session, bucket_id: BucketId, start: bytes, after_seq: int | None, stop: bytes | None, limit: int
 ) -> list[Version]:
     """Versions and delete markers by (key, newest first), after (`start`, `after_seq`), keys < `stop`."""
     until, bounds = ("", ()) if stop is None else (" AND key < ?", (stop,))
@@ -152,7 +151,7 @@ def scan_all(
     return [version_of(bucket_id, row[0], SEQ_MAX - row[1], row[3:], bool(row[2])) for row in rows]
 
 
-def content_page(db: Connection, ref_id: RefId, page: int) -> ContentPage:
+def content_page(db: Session, ref_id: RefId, page: int) -> ContentPage:
     """Missing when the content or the page is not there."""
     row = db.execute(f"SELECT {PAGE_COLUMNS} FROM content WHERE ref_id = ? AND page = ?", (ref_id, page)).fetchone()
     if row is None:
@@ -160,7 +159,7 @@ def content_page(db: Connection, ref_id: RefId, page: int) -> ContentPage:
     return page_of(ref_id, row)
 
 
-def walk(db: Connection, after: tuple[BucketId, bytes, int] | None, limit: int) -> list[Version]:
+def walk(db: Session, after: tuple[BucketId, bytes, int] | None, limit: int) -> list[Version]:
     """Every version by (bucket id, key, newest first), after (bucket id, key, seq)."""
     bucket_id, key, seq = after if after is not None else (b"", b"", SEQ_MAX)
     rows = db.execute(
