@@ -221,6 +221,17 @@ LOG_PREFIX_CHARS_MAX: Final = 800  # of access logs' names: room is left for wha
 ACCESS_LOG_BYTES_MAX: Final = 8 * MIB  # lines of access logs a worker holds between two rolls
 INVENTORY_FILE_ROWS: Final = 20_000  # about, of one CSV file of an inventory: one step reads and writes so many
 
+# --- layout (app/core/layout, app/core/cluster; docs/design/layout.md)
+PLACEMENT_GROUPS_MAX: Final = 4_096  # of a cluster; a map of 1,024 groups, 6 wide, takes 0.6 s at worst, once an epoch
+NODES_MAX: Final = 255  # file hosts of a cluster
+DEVICES_MAX: Final = 1_020  # of a cluster, whatever their state; four a node
+DEVICES_OF_NODE_MAX: Final = 64
+PROFILES_MAX: Final = 255  # a blob id has a byte for the number, and 0 is none
+PARITY_MAX: Final = 16  # fragments a chunk may lose; beyond it the code costs more than it saves
+NODE_NAME_CHARS_MAX: Final = 255  # of node ids, addresses and zones
+CAPACITY_CHANGE_PERCENT: Final = 5  # a device that grew or shrank by less keeps its weight: no bytes move for it
+DEVICE_NUMBERS_MAX: Final = 1 << 32  # ever given; they are never given again
+
 # --- healing (app/services/healing; docs/design/healing.md says why)
 HEAL_PAGE_NAMES: Final = 512  # names asked of a device at once; what a walk over a group holds of each device
 HEAL_PAGES_MAX: Final = 64  # pages of one turn; the next turn goes on behind them
@@ -228,6 +239,7 @@ HEAL_AT_ONCE: Final = 4  # blobs mended or pushed beside each other, each with a
 HEAL_SETTLE_SECONDS: Final = 30  # a blob younger than this may still be being written: it is not judged
 HEAL_DEBRIS_SECONDS: Final = 7_200  # twice ORPHAN_SECONDS_MIN: by then what was never acknowledged is collected
 HEAL_SWEEP_SECONDS: Final = 600  # between two comparisons of a group where nothing is known to have changed
+HEAL_EVERYWHERE_SECONDS: Final = 3_600  # between two walks for strays over groups a device is at home in
 HEAL_RETRY_SECONDS: Final = 15  # between two tries of a group that could not be made whole
 HEAL_PATIENCE_SECONDS: Final = 120  # what another node is about to push home is left to it for so long
 HEAL_EPOCH_SETTLE_SECONDS: Final = 15  # above HEARTBEAT_SECONDS_MAX: by then every node that is confirmed knows an epoch
@@ -236,6 +248,7 @@ HEAL_MOVED_MAX: Final = 1_024  # groups of one GroupsMoved command
 HEAL_DEVICE_ERRORS_MAX: Final = 64  # corrupt or unreadable fragments of one scrub pass before a device counts as failing
 SCRUB_PAGE_NAMES: Final = 64  # fragments verified in one step; after a kill so many are read again
 SCRUB_BYTES_PER_S_MIN: Final = 1 << 20  # a device with little on it is not crept over
+REDUNDANCY_CHUNKS_MAX: Final = 100_000  # of a bucket, looked at for one answer; the next goes on behind them
 SUSPECTS_TAKEN_MAX: Final = 64  # suspects judged in one turn
 
 # --- chunks over the devices of a cluster (app/services/placing; docs/design/placing.md)
@@ -269,6 +282,7 @@ CONTROL_RETRY_SECONDS_MIN: Final = 0.1  # between two tries at the same managers
 CONTROL_RETRY_SECONDS_MAX: Final = 1.0
 CONTROL_PULSE_SECONDS: Final = 1.0  # between two signs of life of a silent Watch
 CONTROL_SILENT_SECONDS_MAX: Final = 4.0  # a Watch without one, or not led for so long, is moved to another manager
+CONTROL_STREAM_SECONDS: Final = 3_600.0  # one Watch; the next goes on behind it
 CONTROL_KEEPALIVE_SECONDS: Final = 5  # between two pings of an idle connection
 CONTROL_KEEPALIVE_LOST_SECONDS: Final = 2  # a ping unanswered for so long ends the connection
 HEARTBEAT_SECONDS: Final = 2.0  # between two heartbeats of a node

@@ -58,7 +58,7 @@ def settle(world):
         member.up, member.cut_off = True, False
     world.scrub_asked_ms = world.now_ms()
     for count in range(QUIET_ROUNDS_MAX):
-        world.tick(20)
+        world.tick(600 if count % 8 == 7 else 20)
         for member in world.members.values():
             member.hear()
         if count % 3 == 0:

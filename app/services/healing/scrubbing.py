@@ -19,7 +19,7 @@ from app.services.healing.mending import Mending
 from app.services.healing.pace import Pace
 from app.services.healing.parts import ClusterParts, DataParts, Tally, TimeParts
 from app.services.healing.view import View
-from app.services.healing.whereabouts import Sighting, find, look_on
+from app.services.healing.whereabouts import Sighting, every_fragment, find, look_on
 
 _FIRST: Final = b"\x00\x00"
 DAY_MS: Final = 86_400_000
@@ -198,7 +198,7 @@ class Scrubbing:
         sighting = batch.sightings[0] if batch.sightings else known
         if sighting.distinct <= profile.needed:
             for other in view.elsewhere(name.blob_id, homes):
-                look_on(self._data.device, other, [sighting], profile.width)
+                look_on(self._data.device, other, every_fragment([sighting], profile.width))
         return self._mending.replace(view, profile, sighting, (index_of(name.blob_id), number))
 
     def _note_broken(self, view: View, number: int, fragment: BlobId) -> None:

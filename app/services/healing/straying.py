@@ -45,7 +45,7 @@ class Straying:
         self._up: frozenset[int] = frozenset()
         self._steps: Iterator[None] | None = None
         self._due_ms = 0
-        self._everywhere = True
+        self._everywhere_ms = 0
         self._left = 0
         self.tally = Tally()
 
@@ -57,9 +57,7 @@ class Straying:
             if self._steps is None:
                 if now_ms < self._due_ms:
                     return pages
-                self._due_ms = now_ms + limits.HEAL_SWEEP_SECONDS * 1000
-                self._steps, self._left = self._walk(everywhere=self._everywhere), 0
-                self._everywhere = False
+                self._steps = self._begin_walk(now_ms)
             if next(self._steps, _END) is _END:
                 self._end_walk(now_ms)
         return pages_max
@@ -68,20 +66,30 @@ class Straying:
         epoch = view.placement.current.epoch
         if self._epoch is None or self._epoch.number != epoch:
             # A walk under way chose its groups by the epoch before.
-            self._epoch, self._steps, self._everywhere, self._due_ms = _Epoch(epoch, now_ms), None, True, now_ms
+            self._epoch, self._steps = _Epoch(epoch, now_ms), None
+            self._everywhere_ms = self._due_ms = now_ms
         elif view.up - self._up:
             self._due_ms = now_ms
         self._up = view.up
+
+    def _begin_walk(self, now_ms: int) -> Iterator[None]:
+        everywhere = now_ms >= self._everywhere_ms
+        if everywhere:
+            self._everywhere_ms = now_ms + limits.HEAL_EVERYWHERE_SECONDS * 1000
+        self._due_ms = now_ms + limits.HEAL_SWEEP_SECONDS * 1000
+        self._left = 0
+        return self._walk(everywhere=everywhere)
 
     def _end_walk(self, now_ms: int) -> None:
         self._steps = None
         self.tally.waiting = self._left
         if self._left:  # homes that are down or full, or an epoch that is too young
             self._due_ms = min(self._due_ms, now_ms + limits.HEAL_RETRY_SECONDS * 1000)
-            self._everywhere = True
+            self._everywhere_ms = now_ms
 
     def _walk(self, *, everywhere: bool) -> Iterator[None]:
-        """A step a page. Where a device is at home for every width nothing strays, unless an epoch ended there."""
+        """A step a page. Where a device is at home for every width nothing strays, but what an epoch before left there
+        or a writer that had not heard of this one: those groups are looked through now and then."""
         view = self._cluster.view()
         for number in sorted(view.own):
             for group in range(view.placement.groups):

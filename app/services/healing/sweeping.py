@@ -20,7 +20,7 @@ from app.services.healing.ledger import Counts, GroupState, signature
 from app.services.healing.mending import Mending, Place
 from app.services.healing.parts import DataParts
 from app.services.healing.view import GroupKey, View
-from app.services.healing.whereabouts import Batch, Sighting, find, look_on, walk
+from app.services.healing.whereabouts import Batch, Sighting, every_fragment, find, look_on, walk
 
 Judged = tuple[Profile, Sighting]
 
@@ -152,10 +152,10 @@ class Sweeping:
         answered = not batch.silent and each.view.serving <= each.view.up
         width, likely = each.key[0], others[: each.key[0]] if each.mending else []
         for number in likely:
-            answered = look_on(self._data.device, number, sightings, width) and answered
+            answered = look_on(self._data.device, number, every_fragment(sightings, width)) and answered
         scarce = [s for s in sightings if s.distinct <= each.view.placement.profiles[profile_of(s.blob_id)].needed]
         for number in others[len(likely) :] if scarce else []:
-            answered = look_on(self._data.device, number, scarce, width) and answered
+            answered = look_on(self._data.device, number, every_fragment(scarce, width)) and answered
         return answered
 
     def _settle(self, each: Walk, batch: Batch, pair: Judged, answered: bool, found: Found) -> None:

@@ -93,9 +93,8 @@ def find(devices: Devices, numbers: Sequence[int], blob_id: BlobId) -> Batch:
     return Batch([each for each in batch.sightings if each.blob_id == fragment_id(blob_id, 0)], batch.silent)
 
 
-def look_on(devices: Devices, number: int, sightings: Sequence[Sighting], width: int) -> bool:
-    """Ask one more device for every fragment of these blobs, and note what it has. False when it does not answer."""
-    wanted = [(sighting, index) for sighting in sightings for index in range(width)]
+def look_on(devices: Devices, number: int, wanted: Sequence[tuple[Sighting, int]]) -> bool:
+    """Ask a device for fragments, by blob and index, and note what it has. False when it does not answer."""
     try:
         for start in range(0, len(wanted), limits.HEAL_PAGE_NAMES):
             part = wanted[start : start + limits.HEAL_PAGE_NAMES]
@@ -106,6 +105,11 @@ def look_on(devices: Devices, number: int, sightings: Sequence[Sighting], width:
     except StoreError:
         return False
     return True
+
+
+def every_fragment(sightings: Sequence[Sighting], width: int) -> list[tuple[Sighting, int]]:
+    """What to ask a device for that may have any of them."""
+    return [(sighting, index) for sighting in sightings for index in range(width)]
 
 
 def _merged(pages: dict[int, list[BlobName]], end: bytes | None) -> list[Sighting]:
