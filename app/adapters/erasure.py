@@ -80,7 +80,7 @@ class IsaCodec:
         return sizes.pop()
 
     def _headed(self, fragments: Mapping[int, bytes | memoryview], payload: int, length: int) -> list[bytes]:
-        """k of these fragments as the library wants them, data first: those cost the least."""
+        """As many of these fragments as are needed, as the library wants them; data first: those cost the least."""
         chosen = sorted(fragments)[: self.data]
         return [b"".join((self._head(index, payload, length), fragments[index])) for index in chosen]
 

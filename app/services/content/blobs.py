@@ -21,6 +21,7 @@ from app.core import limits
 from app.core.body import Body
 from app.core.checksums import hasher
 from app.core.errors import Conflict, Full, Missing, S3Error, StoreError
+from app.core.layout.blob_ids import blob_id_for, chunk_id_for
 from app.core.sealing.frames import DataKey
 from app.core.types import BlobId, ChunkEntry, ChunkId, Content, RefId
 from app.ports.chunks import BlobName, ChunkStore
@@ -29,6 +30,7 @@ from app.runtime.buffers import BufferPool
 from app.runtime.offload import Offload
 from app.services.call import Call, Sources
 from app.services.content.digesting import CHUNK_NAME, Digesting
+from app.services.content.profiles import HERE, Keeping
 from app.services.content.receiving import Receiver, receiver_of
 
 T = TypeVar("T")
@@ -40,12 +42,14 @@ class Intake:
     """One body, taken in whole. `digests` by algorithm; commit it or leave the context and it is given up.
 
     `size`: bytes of the body, which is what a version or part says of itself; `stored_size` is the content's.
+    `profile`: the one its chunks are kept under.
     """
 
-    def __init__(self, blobs: "Blobs", call: Call, ref_id: RefId, size: int, stored_size: int) -> None:
+    def __init__(self, blobs: "Blobs", call: Call, ref_id: RefId, size: int, profile: int) -> None:
         self.ref_id = ref_id
         self.size = size
-        self._stored_size = stored_size
+        self.stored_size = size
+        self._profile = profile
         self.digests: dict[str, bytes] = {}
         self._blobs = blobs
         self._call = call
@@ -97,7 +101,7 @@ class Intake:
             raise
 
     def _content(self) -> Content:
-        return Content(self.ref_id, self._stored_size, self._inline, tuple(self._entries))
+        return Content(self.ref_id, self.stored_size, self._inline, tuple(self._entries))
 
     def adopt(self, contents: Sequence[ChunkEntry | bytes]) -> None:
         """Make the content of what the store holds already. Raises Conflict when a chunk is no longer live."""
@@ -126,7 +130,8 @@ class Intake:
             elif each:
                 naming = hasher(CHUNK_NAME)
                 naming.update(each)
-                self._entries.append(self._store_pinned(naming.digest(), memoryview(each)))
+                name = chunk_id_for(self._profile, naming.digest())
+                self._entries.append(self._store_pinned(name, memoryview(each)))
 
     def take_inline(self, body: Body, digesting: Digesting, receiver: Receiver) -> None:
         self._inline = receiver.inline(body, digesting)
@@ -135,7 +140,7 @@ class Intake:
         """`view`: the chunk's place."""
         receiver.receive(body, digesting, view, self._call)
         self._view = view
-        chunk_id = digesting.chunk_id()
+        chunk_id = chunk_id_for(self._profile, digesting.chunk_id())
         blob_id = self._blobs.store.chunks_live([chunk_id]).get(chunk_id)
         if blob_id is None:
             blob_id = self._put(chunk_id, view)
@@ -151,7 +156,7 @@ class Intake:
         try:
             for chunk in chunks:
                 receiver.receive(body, digesting, chunk, self._call)
-                chunk_id = digesting.chunk_id()
+                chunk_id = chunk_id_for(self._profile, digesting.chunk_id())
                 if storing is not None:
                     self._entries.append(storing.get())
                 storing = gevent.spawn(self._store_pinned, chunk_id, chunk)
@@ -170,7 +175,7 @@ class Intake:
         return ChunkEntry(chunk_id, blob_id, len(view))
 
     def _put(self, chunk_id: ChunkId, view: memoryview) -> BlobId:
-        blob_id = self._blobs.sources.new_id()
+        blob_id = blob_id_for(self._profile, self._blobs.sources.new_id())
         with self._call.stages.timed("chunk_put"):
             self._blobs.chunks.put(BlobName(blob_id, chunk_id, self.ref_id), view)
         return blob_id
@@ -209,22 +214,24 @@ class Blobs:
         call: Call,
         body: Body,
         algorithms: Iterable[str],
-        inline_bytes: int = limits.INLINE_BYTES_MAX,
+        keeping: Keeping = HERE,
         data_key: DataKey | None = None,
     ) -> Iterator[Intake]:
         """Receive the whole body; on entry every chunk is durable and every digest known, nothing is visible yet.
 
         `body.length` must be known. With a `data_key` frames are stored; the digests are those of the plaintext all the
-        same. Raises S3Error from the body (IncompleteBody, RequestTimeout, signature errors), Full, Unavailable
-        (buffers or store busy). Leaving without `Intake.commit` gives everything up.
+        same. `keeping`: the profile of its chunks. Raises S3Error from the body (IncompleteBody, RequestTimeout,
+        signature errors), Full, Unavailable (buffers or store busy). Leaving without `Intake.commit` gives everything
+        up.
         """
         if body.length is None:
             raise S3Error("MissingContentLength")
         size, ref_id = body.length, self.sources.new_id()
         receiver = receiver_of(size, None if data_key is None else data_key.frames(ref_id, size))
-        intake = Intake(self, call, ref_id, size, receiver.stored_size)
+        intake = Intake(self, call, ref_id, size, keeping.profile)
+        intake.stored_size = receiver.stored_size
         digesting = Digesting(self._offload, algorithms)
-        if receiver.stored_size <= inline_bytes:
+        if receiver.stored_size <= keeping.inline_bytes:
             if self.chunks.room() <= receiver.stored_size:  # else small objects eat the room that deletions need
                 raise Full("the device is down to its reserve")
             intake.take_inline(body, digesting, receiver)
@@ -247,13 +254,16 @@ class Blobs:
                     _given_up(intake)
 
     @contextmanager
-    def adopt(self, call: Call, size: int, contents: Sequence[ChunkEntry | bytes]) -> Iterator[Intake]:
+    def adopt(
+        self, call: Call, size: int, contents: Sequence[ChunkEntry | bytes], keeping: Keeping = HERE
+    ) -> Iterator[Intake]:
         """A content of `size` bytes made of what the store holds already: nothing is read, nothing written twice.
 
-        Never of an encrypted content, whose frames open under their own ref id alone.
+        Never of an encrypted content, whose frames open under their own ref id alone. The chunks stay under the
+        profiles they have: `keeping` is that of chunks made of what lay inline.
         Raises Conflict, here or from the commit, when a chunk was released meanwhile.
         """
-        intake = Intake(self, call, self.sources.new_id(), size, size)
+        intake = Intake(self, call, self.sources.new_id(), size, keeping.profile)
         try:
             intake.adopt(contents)
             yield intake

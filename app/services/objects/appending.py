@@ -61,7 +61,7 @@ class Appends:
         if draft.sealed is not None:
             raise S3Error("InvalidRequest", _ENCRYPTED)
         needed = integrity_rules.needed(incoming.integrity) | {"MD5"}
-        with self._blobs.take_in(call, incoming.body, needed) as intake:
+        with self._blobs.take_in(call, incoming.body, needed, draft.keeping) as intake:
             checksum = integrity_rules.verify(incoming.integrity, intake.digests, incoming.trailers())
             etag = intake.digests["MD5"].hex()
             part = Part(intake.ref_id, 1, intake.ref_id, intake.size, etag, call.now_ms, checksum)

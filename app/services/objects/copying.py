@@ -18,6 +18,7 @@ from app.core.types import Attributes, Bucket, Checksum, FileSpan, Piece, Versio
 from app.ports.metadata import Check
 from app.services.call import Call
 from app.services.content.blobs import Blobs
+from app.services.content.profiles import HERE, Keeping
 from app.services.content.reading import Pieces, Reading
 from app.services.content.sealing import Sealed, etag
 from app.services.gate.guard import Guard
@@ -82,15 +83,18 @@ class Copied(NamedTuple):
 
 
 class Copy(NamedTuple):
-    """A copy to be: the version but for its content, how it is sealed, the checksum asked for and the precondition."""
+    """A copy to be: the version but for its content, how it is sealed and kept, the checksum asked for and the
+    precondition."""
 
     version: Version
     sealed: Sealed | None = None
     algorithm: str = ""
     check: Check | None = None
+    keeping: Keeping = HERE
 
     def needs_bytes(self, source: Version) -> bool:
-        """Whether the source's bytes must be read: to be sealed, opened, or hashed. Else its chunks are referred to."""
+        """Whether the source's bytes must be read: to be sealed, opened, or hashed. Else its chunks are referred to,
+        where they are kept as the copy is to be."""
         if self.sealed is not None or source.attributes.encryption is not None:
             return True
         return bool(self.algorithm) and not _has_checksum(source, self.algorithm)
@@ -125,7 +129,7 @@ class Copying:
                 if copy.needs_bytes(read.version):
                     stored = self.read_through(call, bucket, read.version, copy)
                 else:
-                    stored = self.refer(call, bucket, read.version, copy.version, request.check)
+                    stored = self.refer(call, bucket, read.version, copy)
             except (Conflict, Missing):
                 continue  # the source was replaced and released meanwhile
             return Copied(stored.version, stored.shown, read.shown)
@@ -161,17 +165,21 @@ class Copying:
             owner=draft.owner,
             attributes=draft.attributes,
         )
-        return Copy(version, draft.sealed, request.algorithm, request.check)
+        return Copy(version, draft.sealed, request.algorithm, request.check, draft.keeping)
 
     def _require_tags(self, call: Call, source: Target, version: Version) -> None:
         """Copying tags is reading them. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
         action = "s3:GetObjectTagging" if source.version is None else "s3:GetObjectVersionTagging"
         self._guard.require(call, self._guard.bucket(source.bucket), action, source.key, version)
 
-    def refer(self, call: Call, bucket: Bucket, source: Version, version: Version, check: Check | None) -> Stored:
-        """Commit the source's chunks as the content of `version`. Conflict or Missing: they were released meanwhile."""
-        with self._blobs.adopt(call, source.size, list(self._reading.contents(source))) as intake:
-            return self._objects.commit(call, bucket, intake, version._replace(ref_id=intake.ref_id), check)
+    def refer(self, call: Call, bucket: Bucket, source: Version, copy: "Copy") -> Stored:
+        """Commit the source's chunks as the copy's content; its bytes where the copy is kept under another profile.
+        Conflict or Missing: they were released meanwhile."""
+        contents = list(self._reading.contents(source))
+        if not copy.keeping.fits(contents):
+            return self.read_through(call, bucket, source, copy)
+        with self._blobs.adopt(call, source.size, contents, copy.keeping) as intake:
+            return self._objects.commit(call, bucket, intake, copy.version._replace(ref_id=intake.ref_id), copy.check)
 
     def read_through(self, call: Call, bucket: Bucket, source: Version, copy: "Copy") -> Stored:
         """Take the source's bytes in anew, opened and sealed again where either is encrypted. Raises as refer."""
@@ -180,7 +188,7 @@ class Copying:
         data_key = None if copy.sealed is None else copy.sealed.data_key
         with (
             closing(self.body(call, read)) as body,
-            self._blobs.take_in(call, body, algorithms, data_key=data_key) as intake,
+            self._blobs.take_in(call, body, algorithms, copy.keeping, data_key) as intake,
         ):
             version = copy.version._replace(ref_id=intake.ref_id, etag=etag(copy.sealed, intake.digests["MD5"]))
             if copy.algorithm:

@@ -15,6 +15,7 @@ from app.core.s3.wanted import Wanted
 from app.core.sealing.frames import DataKey
 from app.core.types import NO_LOCK, Attributes, Bucket, Lock
 from app.services.call import Call
+from app.services.content.profiles import HERE, NO_PROFILES, Keeping, Profiles
 from app.services.content.sealing import Sealed, Sealing, etag
 from app.services.gate.guard import Guard
 from app.services.gate.ownership import Ownership
@@ -22,11 +23,12 @@ from app.services.gate.ownership import Ownership
 
 class Draft(NamedTuple):
     """`owner`: canonical id of the object's owner to be. `attributes`: complete, as they are stored. `sealed`: how the
-    bytes are encrypted, which the attributes say too; None: in the clear."""
+    bytes are encrypted, which the attributes say too; None: in the clear. `keeping`: how they are kept."""
 
     owner: str
     attributes: Attributes
     sealed: Sealed | None = None
+    keeping: Keeping = HERE
 
     @property
     def data_key(self) -> DataKey | None:
@@ -39,21 +41,28 @@ class Draft(NamedTuple):
 
 
 class Drafts:
-    """One per worker process. `storage_classes`: those a client may name."""
+    """One per worker process. `storage_classes`: those a client may name, besides those with a profile."""
 
     def __init__(
-        self, guard: Guard, ownership: Ownership, sealing: Sealing, storage_classes: Collection[str] = (STANDARD,)
+        self,
+        guard: Guard,
+        ownership: Ownership,
+        sealing: Sealing,
+        storage_classes: Collection[str] = (STANDARD,),
+        profiles: Profiles = NO_PROFILES,
     ) -> None:
         self.sealing = sealing
+        self.profiles = profiles
         self._guard = guard
         self._ownership = ownership
         self._storage_classes = frozenset(storage_classes)
 
     def draft(self, call: Call, bucket: Bucket, key: bytes, wanted: Wanted) -> Draft:
-        """Raises InvalidStorageClass, AccessDenied and what the bucket's settings refuse."""
+        """Raises InvalidStorageClass, AccessDenied, what the bucket's settings refuse, and Unavailable while a cluster
+        has no profile for the class."""
         attributes = wanted.attributes
         named = attributes.storage_class
-        if named != STANDARD and named not in self._storage_classes:
+        if named != STANDARD and named not in self._storage_classes and not self.profiles.knows(named):
             raise S3Error("InvalidStorageClass", fields={"StorageClassRequested": named})
         if attributes.tags:
             self._guard.require(call, bucket, "s3:PutObjectTagging", key)
@@ -67,7 +76,7 @@ class Drafts:
         sealed = self.sealing.begin(call, bucket, key, wanted.encryption)
         if sealed is not None:
             attributes = replace(attributes, encryption=sealed.encryption)
-        return Draft(owner, attributes, sealed)
+        return Draft(owner, attributes, sealed, self.profiles.of(bucket, named))
 
     def _require_lock(self, call: Call, bucket: Bucket, key: bytes, asked: Lock) -> None:
         """What the bucket's default retention gives needs no permission; what is asked for does."""

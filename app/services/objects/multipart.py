@@ -103,12 +103,14 @@ class Multipart:
         """
         if incoming.body.length is not None and incoming.body.length > limits.PART_BYTES_MAX:
             raise S3Error("EntityTooLarge", fields={"MaxSizeAllowed": str(limits.PART_BYTES_MAX)})
-        upload = self.find(call, target)
+        bucket = self._admitted(call, target, "s3:PutObject")
+        upload = self._found(bucket, target)
         algorithm = part_checksum_algorithm(upload, incoming.integrity.algorithm)
         wanted = {"MD5", *integrity_rules.needed(incoming.integrity), *([algorithm] if algorithm else [])}
         sealed = self._drafts.sealing.of_part(call, upload)
         data_key = None if sealed is None else sealed.data_key
-        with self._blobs.take_in(call, incoming.body, wanted, data_key=data_key) as intake:
+        keeping = self._drafts.profiles.of(bucket, upload.attributes.storage_class)
+        with self._blobs.take_in(call, incoming.body, wanted, keeping, data_key) as intake:
             checksum = integrity_rules.verify(incoming.integrity, intake.digests, incoming.trailers())
             if checksum is None and algorithm:
                 checksum = Checksum.of(algorithm, intake.digests[algorithm])

@@ -21,6 +21,7 @@ from app.ports.metadata import Check, Commit, MetadataStore
 from app.services.background.notifications import created
 from app.services.call import Call
 from app.services.content.blobs import Blobs, Intake
+from app.services.content.profiles import Keeping
 from app.services.content.reading import Pieces, Reading
 from app.services.gate.guard import Admission, Guard
 from app.services.objects.drafts import Drafts
@@ -91,7 +92,7 @@ class Objects:
         self._reading = reading
         self._guard = guard
         self._drafts = drafts
-        self._inline_bytes = inline_bytes
+        self._here = Keeping(inline_bytes=inline_bytes)
 
     # --- writing
 
@@ -110,7 +111,8 @@ class Objects:
             self.ask_early(admission, target.key, check)
         draft = self._drafts.draft(call, bucket, target.key, wanted)
         needed = integrity_rules.needed(incoming.integrity) | {"MD5"}
-        with self._blobs.take_in(call, incoming.body, needed, self._inline_bytes, draft.data_key) as intake:
+        keeping = draft.keeping if draft.keeping.profile else self._here
+        with self._blobs.take_in(call, incoming.body, needed, keeping, draft.data_key) as intake:
             checksum = integrity_rules.verify(incoming.integrity, intake.digests, incoming.trailers())
             version = Version(
                 bucket_id=bucket.bucket_id,
@@ -155,6 +157,10 @@ class Objects:
         except Missing:
             raise S3Error("NoSuchBucket", fields={"BucketName": bucket.name}) from None
         return Stored(stored, written_text(stored))
+
+    def keeping(self, bucket: Bucket, storage_class: str) -> Keeping:
+        """How a new object of this class is kept."""
+        return self._drafts.profiles.of(bucket, storage_class)
 
     def current_or_none(self, bucket: Bucket, key: bytes) -> Version | None:
         """The key's current version, nobody's permission asked."""

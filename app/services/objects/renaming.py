@@ -20,6 +20,7 @@ from app.core.types import Version
 from app.ports.metadata import Check
 from app.services.call import Call
 from app.services.content.blobs import Blobs, Intake
+from app.services.content.profiles import Keeping
 from app.services.content.reading import Reading
 from app.services.content.sealing import Sealed, Sealing
 from app.services.gate.guard import Admission, Guard
@@ -82,7 +83,8 @@ class Renaming:
         if admission.judge is not None or request.check is not None:
             self._objects.ask_early(admission, request.target.key, request.check)
         sealed = self._sealing.renewed(source, request.target.key)
-        with self._content(call, source, sealed) as intake:
+        keeping = self._objects.keeping(admission.bucket, source.attributes.storage_class)
+        with self._content(call, source, sealed, keeping) as intake:
             attributes = replace(source.attributes, headers=_headers(source, request))
             if sealed is not None:
                 attributes = replace(attributes, encryption=sealed.encryption)
@@ -98,16 +100,16 @@ class Renaming:
             return self._objects.commit(call, admission.bucket, intake, version, request.check, moved_from)
 
     @contextmanager
-    def _content(self, call: Call, source: Version, sealed: Sealed | None) -> Iterator[Intake]:
-        """The source's chunks, or its bytes sealed anew: a data key opens for one key alone, and frames for one
-        content."""
+    def _content(self, call: Call, source: Version, sealed: Sealed | None, keeping: Keeping) -> Iterator[Intake]:
+        """The source's chunks, whatever profiles they have, or its bytes sealed anew: a data key opens for one key
+        alone, and frames for one content."""
         data_key = self._sealing.open(call, source)
         if sealed is None or data_key is None:
-            with self._blobs.adopt(call, source.size, list(self._reading.contents(source))) as intake:
+            with self._blobs.adopt(call, source.size, list(self._reading.contents(source)), keeping) as intake:
                 yield intake
             return
         body = SpanBody(self._reading.sealed_pieces(source, None, 0, source.size, data_key), source.size)
-        with closing(body), self._blobs.take_in(call, body, (), data_key=sealed.data_key) as intake:
+        with closing(body), self._blobs.take_in(call, body, (), keeping, sealed.data_key) as intake:
             yield intake
 
     def _done_before(self, admission: Admission, request: RenameRequest) -> Stored | None:

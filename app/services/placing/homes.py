@@ -6,15 +6,17 @@ Must not know devices as things to talk to.
 from collections.abc import Callable, Iterator
 
 from app.core.errors import Unavailable
-from app.core.layout.blob_ids import profile_of
+from app.core.layout.blob_ids import index_of, profile_of
 from app.core.layout.placement import DRAINING, IN, OUT, Placement
 from app.core.layout.profiles import Profile
 from app.core.types import BlobId
 
 
 def profile_and_homes(placement: Placement, blob_id: BlobId) -> tuple[Profile, tuple[int, ...]]:
-    """A blob's profile and the devices of its group. Unavailable when this process knows neither (yet)."""
-    profile = placement.profile(blob_id)
+    """A blob's profile and the devices of its group. Unavailable when this process knows neither (yet).
+
+    An id of a single machine, made before the cluster had a profile, is none of a placed blob; most show by the index."""
+    profile = placement.profile(blob_id) if not index_of(blob_id) else None
     homes = () if profile is None else placement.homes(blob_id)
     if profile is None or not homes:
         raise Unavailable(f"no layout is known here for profile {profile_of(blob_id)}")
