@@ -33,7 +33,9 @@ class Mariadb:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def _of_all(self) -> list[str]:
-        return ["--no-defaults", f"--datadir={self.root / 'data'}", *(["--user=root"] if os.geteuid() == 0 else [])]
+        """A tmpdir of its own too: the names of temporary tables hold little more than a process id."""
+        own = ["--no-defaults", f"--datadir={self.root / 'data'}", f"--tmpdir={self.root}"]
+        return [*own, *(["--user=root"] if os.geteuid() == 0 else [])]
 
     def start(self, *options: str) -> None:
         """Returns when it answers."""
