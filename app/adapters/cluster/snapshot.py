@@ -1,21 +1,25 @@
 """The file form of the control state: one checksummed document, replaced as a whole.
 
-Knows bytes and files of the state. Must not know who may write, or when. Form: a line `zapfs-cluster 2 <blake3 hex of
-the rest>`, then lines of JSON: the head, one for each account, one for each key of the keyring. Documents of form 1
-(one JSON object, accounts only) are read too. A file that does not verify is Corrupt and never taken for empty.
+Knows bytes and files of the state. Must not know who may write, or when. Form: a line `zapfs-cluster 3 <blake3 hex of
+the rest>`, then lines of JSON: the head, the placement, one for each account, one for each key of the keyring. Read too
+are documents of form 2 (without a placement and what the head says of a cluster) and form 1 (one JSON object, accounts
+only). A file that does not verify is Corrupt and never taken for empty.
 """
 
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from blake3 import blake3
 
+from app.adapters.cluster import layout_form
 from app.adapters.cluster.records import plain, reader
 from app.core.cluster import Account, ClusterState, KmsKey, Outcome, assembled
 from app.core.errors import Corrupt, Full, Unavailable
+from app.core.layout.placement import EMPTY, Placement
 
 _MAGIC: Final = b"zapfs-cluster "
 Signature = tuple[int, int, int]
@@ -31,6 +35,7 @@ class Codec:
     def __init__(self) -> None:
         self._lines: dict[int, tuple[Account, bytes]] = {}  # by the account's identity; the account keeps it taken
         self._accounts: dict[bytes, Account] = {}
+        self._placement: tuple[Placement, bytes] = (EMPTY, _json(layout_form.to_plain(EMPTY)))
 
     def encode(self, state: ClusterState) -> bytes:
         """The document of a state."""
@@ -39,10 +44,14 @@ class Codec:
             "version": state.version,
             "accounts": len(state.accounts),
             "outcomes": {name: [one.error, one.message] for name, one in state.outcomes.items()},
+            "cluster_id": state.cluster_id,
+            "managers": dict(state.managers),
         }
-        lines = [_json(head), *(line for _, line in self._lines.values())]
+        if self._placement[0] is not state.placement:
+            self._placement = state.placement, _json(layout_form.to_plain(state.placement))
+        lines = [_json(head), self._placement[1], *(line for _, line in self._lines.values())]
         lines += [_json(plain(key)) for key in state.kms_keys.values()]
-        return _sealed(b"2", b"\n".join(lines))
+        return _sealed(b"3", b"\n".join(lines))
 
     def _line(self, account: Account) -> bytes:
         known = self._lines.get(id(account))
@@ -52,20 +61,28 @@ class Codec:
         """The state of a document. Raises Corrupt."""
         form, body = _opened(document)
         try:
-            return _decoded_first(body) if form == b"1" else self._decoded(body)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return _decoded_first(body) if form == b"1" else self._decoded(body, placed=form == b"3")
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise Corrupt(f"not a cluster state: {error!r}") from error
 
-    def _decoded(self, body: bytes) -> ClusterState:
+    def _decoded(self, body: bytes, *, placed: bool) -> ClusterState:
         first, *lines = body.split(b"\n")
         head = json.loads(first)
+        placement = self._read_placement(lines.pop(0)) if placed else EMPTY
         known, self._accounts = self._accounts, {}
         for line in lines[: head["accounts"]]:
             account = known.get(line)
             self._accounts[line] = _account(json.loads(line)) if account is None else account
         keys = [_kms_key(json.loads(line)) for line in lines[head["accounts"] :]]
         outcomes = {name: Outcome(*one) for name, one in head["outcomes"].items()}
-        return assembled(int(head["version"]), self._accounts.values(), keys, outcomes)
+        state = assembled(int(head["version"]), self._accounts.values(), keys, outcomes)
+        cluster_id, managers = head.get("cluster_id", ""), head.get("managers", {})
+        return replace(state, cluster_id=cluster_id, managers=managers, placement=placement)
+
+    def _read_placement(self, line: bytes) -> Placement:
+        if line != self._placement[1]:
+            self._placement = layout_form.from_plain(json.loads(line)), line
+        return self._placement[0]
 
 
 _account: Final[Callable[[Any], Account]] = reader(Account)
@@ -102,7 +119,7 @@ def _opened(document: bytes) -> tuple[bytes, bytes]:
     form, _, checksum = head.removeprefix(_MAGIC).partition(b" ")
     if not head.startswith(_MAGIC) or checksum != blake3(body).hexdigest().encode():
         raise Corrupt("checksum mismatch")
-    if form not in (b"1", b"2"):
+    if form not in (b"1", b"2", b"3"):
         raise Corrupt(f"form {form.decode(errors='replace')} is of a later release")
     return form, body
 

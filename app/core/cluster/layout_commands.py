@@ -1,12 +1,14 @@
 """The commands that change where bytes lie. Knows shapes only; layout_transitions.py applies them.
 
 Whatever takes effect on devices in the layout begins the next epoch, at once when no transition is in flight, else when
-the one in flight has ended (`Placement.staged`).
+the one in flight has ended (`Placement.staged`). Only a device of the layout that is lost meanwhile does not wait: what
+was to move onto it would never be complete.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from app.core.layout.placement import HealSettings
 from app.core.layout.profiles import Profile
 
 
@@ -34,11 +36,13 @@ class RegisterNode:
 
 @dataclass(frozen=True, slots=True)
 class SetDeviceState:
-    """Devices (by number) go in, begin draining, or are out; removing a drained one is `RemoveDevices`."""
+    """Devices (by number) go in, begin draining, or are out; removing a drained one is `RemoveDevices`. `silent`: out
+    only because their node is not heard of; they are to go in again when it is."""
 
     command_id: str
     numbers: tuple[int, ...]
     state: str
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +72,15 @@ class GroupsMoved:
     groups: tuple[int, ...]
 
 
-LayoutCommand = FoundCluster | RegisterNode | SetDeviceState | RemoveDevices | PutProfile | GroupsMoved
+@dataclass(frozen=True, slots=True)
+class PutHealSettings:
+    """How repair, rebalance or scrub (`kind`) is to go on every file host; replaces the kind's settings as a whole."""
+
+    command_id: str
+    kind: str
+    settings: HealSettings
+
+
+LayoutCommand = (
+    FoundCluster | RegisterNode | SetDeviceState | RemoveDevices | PutProfile | GroupsMoved | PutHealSettings
+)

@@ -33,13 +33,15 @@ class Node:
 @dataclass(frozen=True, slots=True)
 class Device:
     """`number`: small, given at registration, never reused; layouts name devices by it. `device_id`: 32 hex digits, as
-    in the marker file on the device. `capacity_bytes`: its weight in the layout."""
+    in the marker file on the device. `capacity_bytes`: its weight in the layout. `silent`: OUT only because its node
+    was not heard of; goes IN again when it is."""
 
     number: int
     device_id: str
     node_id: str
     capacity_bytes: int
     state: str = WAITING
+    silent: bool = False
 
 
 Groups = tuple[tuple[int, ...], ...]
@@ -61,14 +63,32 @@ class Layout:
 
 
 NO_LAYOUT: Final = Layout(0)
+STANDARD: Final = "STANDARD"  # the storage class all others follow until they are defined
+
+REPAIR: Final = "repair"
+REBALANCE: Final = "rebalance"
+SCRUB: Final = "scrub"
+
+
+@dataclass(frozen=True, slots=True)
+class HealSettings:
+    """Of one kind of healing, for every file host. 0 is "as the file host's own settings say". `asked_ms`: a scrub pass
+    begun before is begun anew at once. `days`: within which a scrub pass reads every byte."""
+
+    bytes_per_s: int = 0
+    paused: bool = False
+    days: int = 0
+    asked_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Everything. `classes`: storage class -> number of its profile now. `previous`: the epoch being left, None when no
-    transition is in flight. `pending`: width -> groups not yet reported complete under `current`. `staged`: devices
-    changed since `current` was computed; the next epoch begins when this transition has ended. `automatic`: nobody has
-    defined STANDARD, so its profile follows the number of nodes."""
+    """Everything. `classes`: storage class -> number of its profile now; one that is not there follows STANDARD.
+    `previous`: the epoch being left, None when no transition is in flight. `pending`: width -> groups not yet reported
+    complete under `current`. `staged`: devices changed since `current` was computed; the next epoch begins when this
+    transition has ended. `automatic`: nobody has defined STANDARD, so its profile follows the number of nodes.
+    `numbered`: the highest number a device was ever given. `healing`: by kind; one that is not there is HealSettings().
+    """
 
     groups: int = GROUPS
     nodes: Mapping[str, Node] = field(default_factory=dict)
@@ -80,6 +100,17 @@ class Placement:
     pending: Mapping[int, frozenset[int]] = field(default_factory=dict)
     staged: bool = False
     automatic: bool = True
+    numbered: int = 0
+    healing: Mapping[str, HealSettings] = field(default_factory=dict)
+
+    def profile_for(self, storage_class: str) -> Profile | None:
+        """The profile for what is written now to a storage class; None before there is any."""
+        number = self.classes.get(storage_class, self.classes.get(STANDARD, 0))
+        return self.profiles.get(number)
+
+    def heal_settings(self, kind: str) -> HealSettings:
+        """Of `repair`, `rebalance` or `scrub`."""
+        return self.healing.get(kind, HealSettings())
 
     def profile(self, blob_id: BlobId) -> Profile | None:
         """The profile a placed blob was written under."""
