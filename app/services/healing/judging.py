@@ -31,7 +31,7 @@ def level(profile: Profile, homes: Sequence[int], sighting: Sighting, *, everybo
 
     Lost is said only where no device is left that might hold more: before that too few seen is critical.
     """
-    if all(sighting.holds(index, device) for index, device in homes_of(profile, homes)):
+    if homes and all(sighting.holds(index, device) for index, device in homes_of(profile, homes)):
         return FULL
     if sighting.distinct > profile.needed:
         return REDUCED

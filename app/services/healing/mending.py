@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from app.core.errors import Conflict, Corrupt, Full, Missing, StoreError, Unavailable
 from app.core.layout.profiles import Profile
+from app.core.types import BlobId
 from app.ports.chunks import BlobName
 from app.services.healing.pace import Pace
 from app.services.healing.parts import DataParts, DeviceErrors, Tally
@@ -30,6 +31,7 @@ class Mending:
         self._pace = pace
         self.errors = errors
         self._tally = tally
+        self._replacing: set[tuple[int, BlobId]] = set()
 
     def fill(self, view: View, profile: Profile, sighting: Sighting, places: Sequence[Place]) -> list[Place]:
         """Put the fragments that are missing at these places; those that are there now and verified. Raises nothing of
@@ -52,6 +54,9 @@ class Mending:
         index, number = place
         sighting.gone(index, number)
         device, name = self._data.device(number), sighting.fragment(index)
+        if (number, name.blob_id) in self._replacing:
+            return False  # another greenlet is at it
+        self._replacing.add((number, name.blob_id))
         try:
             fresh = self._fragments(view, profile, sighting, [index])[index]
             if self._is_sound(number, name):  # another mender was faster
@@ -63,6 +68,8 @@ class Mending:
         except StoreError as error:
             self._failed(number, error)
             return False
+        finally:
+            self._replacing.discard((number, name.blob_id))
 
     def _verified(self, view: View, profile: Profile, sighting: Sighting, place: Place) -> bool:
         index, number = place

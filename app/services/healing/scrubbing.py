@@ -70,6 +70,7 @@ class Scrubbing:
         self._progress: dict[str, Progress] = _read(data.cursor.load())
         self._bytes_per_s = limits.SCRUB_BYTES_PER_S_MIN
         self._retry_ms = 0
+        self._held_until_ms: dict[int, int] = {}  # devices that did not answer
         self.pace = Pace(lambda: self._bytes_per_s, time.monotonic, time.pause)
         self.tally = Tally()
 
@@ -122,6 +123,8 @@ class Scrubbing:
         settings, now_ms = self._settings(), self._sources.now_ms()
         due: list[tuple[int, int]] = []
         for number in view.own:
+            if now_ms < self._held_until_ms.get(number, 0):
+                continue
             progress = self._of(view, number)
             if progress.under_way and progress.begun_ms < settings.asked_ms:
                 progress.under_way = False
@@ -142,7 +145,7 @@ class Scrubbing:
             page = self._data.device(number).page(_FIRST, None, after, limits.SCRUB_PAGE_NAMES)
         except StoreError as error:
             self._failed(number, error)
-            progress.under_way = False  # begun again when it is due: half the period from its beginning
+            self._held_until_ms[number] = self._sources.now_ms() + limits.HEAL_RETRY_SECONDS * 1000
             return
         progress.done += len(page)
         self._verify(view, number, page)

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Final
 
 from app.core.layout.blob_ids import group_of, index_of, profile_of
-from app.core.layout.mapping import handoffs
+from app.core.layout.mapping import handoffs, handoffs_of
 from app.core.layout.placement import DRAINING, IN, OUT, Placement
 from app.core.layout.reports import NodeHealth
 from app.core.types import BlobId
@@ -60,8 +60,13 @@ class View:
         return previous.homes(*key) if previous is not None and self.is_pending(key) else ()
 
     def leader(self, key: GroupKey) -> int | None:
-        """The first home that is up; None when all are down."""
-        return next((number for number in self.homes(key) if number in self.up), None)
+        """The first home that is up; where all are down, whoever would take their fragments, so that somebody counts
+        what is left and ends an epoch whose homes were lost. None when nobody is up."""
+        for numbers in (self.homes(key), self.former_homes(key)):
+            for number in numbers:
+                if number in self.up:
+                    return number
+        return next((number for number in handoffs_of(self.placement, *key) if number in self.up), None)
 
     def led(self) -> list[GroupKey]:
         """Every group one of this node's devices leads."""
