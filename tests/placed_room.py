@@ -130,6 +130,13 @@ class FaultyReader:
         self.close()
 
 
+def placed_name(profile: int, number: int) -> BlobName:
+    """A blob name under a profile; neighbours in number lie in other groups."""
+    spread = (number * 40_503 % 65_536).to_bytes(2, "big")
+    fresh = make_id(1_700_000_000_000 + number, number.to_bytes(8, "big") + spread)
+    return BlobName(blob_id_for(profile, fresh), number.to_bytes(32, "big"), fresh)
+
+
 class PlacedRoom:
     """`devices` devices, one per node; group g begins at device 1 + g % devices and goes on round. Numbers from 1."""
 
@@ -151,11 +158,8 @@ class PlacedRoom:
         )
 
     def name(self, number: int) -> BlobName:
-        """A blob name of this room's profile; neighbours in number lie in other groups."""
-        fresh = make_id(
-            1_700_000_000_000 + number, number.to_bytes(8, "big") + (number * 40_503 % 65_536).to_bytes(2, "big")
-        )
-        return BlobName(blob_id_for(self.profile.number, fresh), number.to_bytes(32, "big"), fresh)
+        """A blob name of this room's profile."""
+        return placed_name(self.profile.number, number)
 
     def put(self, number: int, length: int = 1000, data: bytes | None = None) -> bytes:
         """Put a blob and wait until nothing of it is under way any more."""

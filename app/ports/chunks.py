@@ -5,7 +5,8 @@ Knows what durability and verification mean. Must not know segments, files' name
 Rules for every implementation (tests/contract/test_chunks.py):
 - `put` returns only after the blob would survive power loss; a failed put leaves nothing visible.
 - Every byte a reader hands out was verified against the checksum written with it; a mismatch is Corrupt.
-- A reader that is open keeps its blob readable, whatever is deleted, compacted or unlinked meanwhile, by any process.
+- A reader that is open keeps its blob readable, whatever is deleted, compacted or unlinked meanwhile, by any process;
+  but a store over several machines gives no such lease: there the grace of garbage collection is what readers have.
 - A call blocks only its own greenlet. Buffers handed in stay the caller's and must not change until the call returns.
 - StoreError subclasses only: Full, Missing, Corrupt, Unavailable.
 """
@@ -44,7 +45,8 @@ class ChunkReader(Protocol):
     length: int
 
     def read(self, offset: int, length: int) -> memoryview:
-        """Exactly `length` verified bytes from `offset`; the view is the caller's. Raises Corrupt, Unavailable."""
+        """Exactly `length` verified bytes from `offset`; the view is the caller's. Raises Corrupt, Unavailable, and what
+        `open` left to the first read."""
 
     def span(self, offset: int, length: int) -> FileSpan | None:
         """The same bytes as a verified file span valid until close, or None where the store cannot."""
@@ -65,8 +67,9 @@ class ChunkStore(Protocol):
         """Store 1..CHUNK_BYTES_MAX bytes under a new blob id. Full, Unavailable."""
 
     def open(self, blob_id: BlobId, length: int = 0) -> ChunkReader:
-        """`length`: the chunk's bytes as its manifest has them, 0 when the caller does not know. Missing when provably
-        absent; Corrupt, now or when it is read, when it has another length."""
+        """`length`: the chunk's bytes as its manifest has them, 0 when the caller does not know (ValueError where the
+        chunk is stored as something else: compressed, coded). Missing when provably absent; Corrupt when it has another
+        length. Given the length a store may ask nothing before the first read, which raises all this then."""
 
     def delete(self, blob_id: BlobId) -> bool:
         """Remove a blob and give its space back. False when readers hold it: try again later. True when it is gone

@@ -188,7 +188,7 @@ class Check:
     def _find_orphans(self) -> None:
         newest_ms = self._sources.now_ms() - limits.ORPHAN_SECONDS_MIN * 1000
         for name in self._chunks.names():
-            if name.blob_id in self._blobs or id_time_ms(name.blob_id) > newest_ms:
+            if name.blob_id in self._blobs or id_time_ms(name.ref_id) > newest_ms:
                 continue
             if not self._arrived(name.chunk_id, name.blob_id):
                 self._report.orphaned += 1

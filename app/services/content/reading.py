@@ -212,13 +212,13 @@ class Reading:
     def _open(self, wanted: Slice, spans: bool) -> "_Opened":
         try:
             reader = self._chunks.open(wanted.entry.blob_id, wanted.entry.length)
+            with ExitStack() as held:
+                held.callback(reader.close)
+                opened = _Opened(reader, wanted, held)
+                opened.prepare(spans)
+                opened.held = held.pop_all()
         except Missing:
-            raise Unavailable(f"chunk {wanted.entry.chunk_id.hex()} is not on this node") from None
-        with ExitStack() as held:
-            held.callback(reader.close)
-            opened = _Opened(reader, wanted, held)
-            opened.prepare(spans)
-            opened.held = held.pop_all()
+            raise Unavailable(f"chunk {wanted.entry.chunk_id.hex()} is not there") from None
         return opened
 
 

@@ -15,7 +15,7 @@ from app.core.types import BlobId
 def profile_and_homes(placement: Placement, blob_id: BlobId) -> tuple[Profile, tuple[int, ...]]:
     """A blob's profile and the devices of its group. Unavailable when this process knows neither (yet).
 
-    An id of a single machine, made before the cluster had a profile, is none of a placed blob; most show by the index."""
+    An id made before the cluster had a profile is that of no placed blob; nearly all show it by their index."""
     profile = placement.profile(blob_id) if not index_of(blob_id) else None
     homes = () if profile is None else placement.homes(blob_id)
     if profile is None or not homes:
