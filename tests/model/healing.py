@@ -11,6 +11,7 @@ import gevent
 
 from app.core.layout.blob_ids import blob_of, fragment_id, index_of
 from app.core.layout.placement import IN
+from app.services.healing.judging import homes_of
 from tests.model.healing_world import World
 
 QUIET_ROUNDS_MAX = 60
@@ -77,14 +78,15 @@ def problems(world):
     if truth.previous is not None or truth.pending:
         found.append(f"epoch {truth.current.epoch} has not ended: {truth.pending}")
     for blob in world.live.values():
-        for index, home in enumerate(truth.homes(blob.name.blob_id)):
+        for index, home in homes_of(blob.profile, truth.homes(blob.name.blob_id)):
             fragment = fragment_id(blob.name.blob_id, index)
             held = world.devices[home].held_by_id.get(fragment)
             if held is None or not held[2] or held[1] != blob.fragments[index]:
                 found.append(f"fragment {index} of {blob.name.blob_id.hex()} is not whole on device {home}")
     for number, device in world.devices.items():
         for fragment in device.held_by_id:
-            home = truth.homes(fragment)[index_of(fragment)]
+            homes = truth.homes(fragment)
+            home = homes[index_of(fragment) % len(homes)]
             if home != number and (truth.devices[number].state != IN or blob_of(fragment) in world.live):
                 found.append(f"device {number} holds fragment {fragment.hex()}, at home on {home}")
             if blob_of(fragment) in world.gone:

@@ -11,21 +11,25 @@ from random import Random
 import gevent
 
 from app.adapters.erasure import codec
-from app.core.cluster.state import Outcome
+from app.core.cluster import ClusterState, apply
+from app.core.cluster.layout_commands import FoundCluster, PutProfile, RegisterNode, SetDeviceState
 from app.core.errors import Unavailable
 from app.core.ids import make_id
 from app.core.layout.blob_ids import blob_id_for, blob_of, fragment_id, index_of
-from app.core.layout.placement import DRAINING, IN, OUT, WAITING, Device, Layout, Node, Placement
+from app.core.layout.mapping import handoffs
+from app.core.layout.placement import DRAINING, IN, OUT, WAITING
 from app.core.layout.profiles import erasure, replication
 from app.core.layout.reports import NodeHealth
 from app.ports.chunks import BlobName
 from app.services.call import Sources
 from app.services.healing.healing import Healing, HealingSettings
+from app.services.healing.judging import homes_of
 from app.services.healing.parts import ClusterParts, DataParts, TimeParts
 from app.services.healing.scrubbing import ScrubSettings
 from tests.model.healing_device import WorldDevice
 
 GROUPS = 4
+PROFILES = (replication(0, "COPIES", 3), erasure(0, "CODED", 4, 2), replication(0, "TWO", 2))
 CHUNK = 96
 CONFIRMED_S = 10
 
@@ -120,6 +124,7 @@ class World:
 
     def __init__(self, seed):
         self.random = Random(seed)
+        self.commands = 0
         self.now_s = 1_000_000.0
         self.scrub_asked_ms = 0
         self.members = {}
@@ -132,15 +137,19 @@ class World:
         self.races = 0
         self.out_s = {}  # device -> when it went out
         self.dead = set()  # devices that will not answer before they come in again, empty
-        profiles = [replication(1, "STANDARD", 3), erasure(2, "EC", 4, 2), replication(3, "TWO", 2)]
-        profiles = self.random.sample(profiles, self.random.randint(1, 3))
-        self.truth = Placement(GROUPS, profiles={p.number: p for p in profiles})
-        self.width = max(p.width for p in profiles)
-        for number in range(1, self.width + self.random.randint(2, 4)):
-            self.add_device(number, f"node-{number if self.random.random() < 0.8 else max(1, number - 1)}")
-        self.new_epoch()
+        self.state = ClusterState()
+        self.command(FoundCluster("", "0" * 32, GROUPS))
+        for number in range(1, self.random.randint(4, 10)):
+            self.add_device(f"node-{number if self.random.random() < 0.8 else max(1, number - 1)}")
+        self.set_state(IN, *self.truth.devices)
+        for profile in self.random.sample(PROFILES, self.random.randint(0, len(PROFILES))):
+            self.command(PutProfile("", profile))
         for member in self.members.values():
             member.hear()
+
+    @property
+    def truth(self):
+        return self.state.placement
 
     # time, ids and the managers
 
@@ -159,60 +168,28 @@ class World:
     def submit(self, member, command):
         if member.cut_off or not member.up:
             raise Unavailable("no manager")
-        truth = self.truth
-        if command.epoch != truth.current.epoch:
-            return Outcome()
-        pending = {**truth.pending, command.width: truth.pending.get(command.width, frozenset()) - {*command.groups}}
-        pending = {width: groups for width, groups in pending.items() if groups}
-        self.truth = replace(truth, pending=pending, previous=truth.previous if pending else None)
-        if not pending and truth.staged:
-            self.new_epoch()
-        return Outcome()
+        return self.command(command)
 
-    def change_devices(self, **states):
-        devices = {n: replace(d, state=states.get(str(n), d.state)) for n, d in self.truth.devices.items()}
-        self.truth = replace(self.truth, devices=devices)
-        if self.truth.previous is None:
-            self.new_epoch()
-        else:
-            self.truth = replace(self.truth, staged=True)
+    def command(self, command):
+        self.commands += 1
+        self.state, outcome = apply(self.state, replace(command, command_id=str(self.commands)))
+        return outcome
 
-    def new_epoch(self):
-        """Any layout will do for healing; rendezvous hashing moves little."""
-        truth = self.truth
-        takers = [n for n, d in truth.devices.items() if d.state == IN]
-        epoch = truth.current.epoch + 1
-        maps = {}
-        for width in {p.width for p in truth.profiles.values()}:
-            maps[width] = tuple(self.homes_for(truth, takers, width, group) for group in range(GROUPS))
-        previous = truth.current if truth.current.epoch else None
-        pending = {}
-        if previous is not None:
-            pending = {
-                width: frozenset(g for g in range(GROUPS) if groups[g] != previous.homes(width, g))
-                for width, groups in maps.items()
-            }
-            pending = {width: groups for width, groups in pending.items() if groups}
-        self.truth = replace(
-            truth, current=Layout(epoch, maps), previous=previous if pending else None, pending=pending, staged=False
-        )
+    def set_state(self, state, *numbers):
+        outcome = self.command(SetDeviceState("", numbers, state))
+        assert not outcome.error, outcome.message
 
-    def homes_for(self, truth, takers, width, group):
-        before = truth.current.homes(width, group)
-        chosen = [n if n in takers else None for n in before] or [None] * width
-        rest = sorted((n for n in takers if n not in chosen), key=lambda n: Random(n * 1000 + group).random())
-        homes = [n if n is not None else rest.pop() for n in chosen]
-        if rest and self.random.random() < 0.5:
-            homes[self.random.randrange(width)] = rest.pop()
-        return tuple(homes)
-
-    def add_device(self, number, node_id, state=IN):
-        device = Device(number, f"{number:032x}", node_id, 1, state)
-        nodes = {**self.truth.nodes, node_id: Node(node_id, "", "", 0)}
-        self.truth = replace(self.truth, nodes=nodes, devices={**self.truth.devices, number: device})
+    def add_device(self, node_id):
+        """One more, on a node old or new; it waits."""
+        number = self.truth.numbered + 1
+        mine = {d.device_id: d.capacity_bytes for d in self.truth.devices.values() if d.node_id == node_id}
+        mine[f"{number:032x}"] = self.random.choice((1, 1, 2)) << 40
+        outcome = self.command(RegisterNode("", node_id, "127.0.0.1:1", f"zone-{number % 3}", mine, self.now_ms()))
+        assert not outcome.error, outcome.message
         self.devices[number] = WorldDevice(number, self.before, lambda: self.now_s)
         if node_id not in self.members:
             self.members[node_id] = Member(self, node_id)
+        return number
 
     # devices
 
@@ -282,21 +259,20 @@ class World:
             else [chunk] * profile.width
         )
         name = BlobName(blob_id_for(profile.number, self.fresh_id()), self.random.randbytes(32), self.fresh_id())
-        spare = [n for n, d in placement.devices.items() if d.state in (IN, DRAINING)]
-        spare = [n for n in spare if n not in placement.homes(name.blob_id)]
-        durable = 0
+        spare = list(reversed(handoffs(placement, name.blob_id)))
+        durable = set()
         cut_off_at = self.random.randrange(profile.width) if self.random.random() < 0.2 else profile.width
-        for index, home in list(enumerate(placement.homes(name.blob_id)))[:cut_off_at]:
+        for index, home in homes_of(profile, placement.homes(name.blob_id))[:cut_off_at]:
             number = home if self.answers(home) else None
             while number is None and spare:
                 number = spare.pop()
                 number = number if self.answers(number) else None
             if number is not None and not (self.devices[number].held_by_id.get(placed(name, index).blob_id)):
                 self.devices[number].put(placed(name, index), memoryview(made[index]))
-                durable += self.truth.devices[number].state in (IN, DRAINING)
+                durable |= {number} if self.counts(self.devices[number]) else set()
         blob = Blob(name, profile, made)
-        (self.live if durable >= profile.quorum else self.gone)[name.blob_id] = blob
-        if 0 < durable < profile.width and self.random.random() < 0.5:
+        (self.live if len(durable) >= profile.quorum else self.gone)[name.blob_id] = blob
+        if 0 < len(durable) < profile.width and self.random.random() < 0.5:
             self.random.choice(list(self.members.values())).suspects.blobs.append(name.blob_id)
 
     def answers(self, number):
@@ -345,36 +321,34 @@ class World:
         if self.enough_without(number) and self.may_lose((number,)):
             self.devices[number].held_by_id.clear()
             self.dead.add(number)
-            self.change_devices(**{str(number): OUT})
+            self.set_state(OUT, number)
 
     def drain(self):
         number = self.random.choice(list(self.devices))
         if self.enough_without(number):
-            self.change_devices(**{str(number): DRAINING})
+            self.set_state(DRAINING, number)
 
     def take_out(self):
         """A node silent for long; its devices may come back with all they had."""
         number = self.random.choice(list(self.devices))
         if self.enough_without(number) and self.may_lose((number,)):
             self.out_s[number] = self.now_s
-            self.change_devices(**{str(number): OUT})
+            self.set_state(OUT, number)
 
     def bring_in(self):
-        out = [str(n) for n, d in self.truth.devices.items() if d.state in (OUT, WAITING, DRAINING)]
+        out = [n for n, d in self.truth.devices.items() if d.state in (OUT, WAITING, DRAINING)]
         if out:
             number = self.random.choice(out)
-            self.dead.discard(int(number))
-            self.change_devices(**{number: IN})
+            self.dead.discard(number)
+            self.set_state(IN, number)
 
     def add(self):
-        number = max(self.devices) + 1
-        if number < 16:
-            self.add_device(number, f"node-{number}", WAITING)
-            self.change_devices(**{str(number): IN})
+        if len(self.devices) < 14:
+            self.set_state(IN, self.add_device(f"node-{len(self.devices) + 1}"))
 
     def enough_without(self, number):
         staying = [n for n, d in self.truth.devices.items() if d.state == IN and n != number]
-        return self.truth.devices[number].state == IN and len(staying) >= self.width
+        return self.truth.devices[number].state == IN and len(staying) >= 3
 
     def flip_node(self):
         member = self.random.choice(list(self.members.values()))
