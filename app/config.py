@@ -132,6 +132,10 @@ class Settings:
     node_id: str = _setting(form.node_id, "", "name", "this node's name in the cluster, for good")
     zone: str = _setting(form.node_id, "default", "name", "where this file host stands; copies are spread over zones")
     managers: tuple[str, ...] = _setting(form.addresses, (), "HOST:PORT list", "gRPC addresses of the managers")
+    bootstrap: bool = _setting(
+        form.flag, False, "true|false", "begin a cluster with this manager, where there is none; else it changes nothing"
+    )
+    join: str = _setting(form.address, "", "HOST:PORT", "gRPC address of a running manager a new one joins")
     cluster_secret: bytes = _setting(
         form.key32,
         b"",

@@ -26,10 +26,15 @@ def install(directory: DataDir, sealer: Sealer, root: RootCredentials, sources: 
     where an earlier release made the data directory. Raises Refusal, StoreError."""
     cluster = Writer(directory.cluster, create=not directory.database.exists())
     try:
-        _install_root(cluster, sealer, root, sources)
-        KmsKeys(desk(cluster, sources), sealer.seal_material, region).ensure()
+        ensure(cluster, sealer, root, sources, region)
     finally:
         cluster.close()
+
+
+def ensure(cluster: Cluster, sealer: Sealer, root: RootCredentials, sources: Sources, region: str) -> None:
+    """The same on any control plane that takes commands."""
+    _install_root(cluster, sealer, root, sources)
+    KmsKeys(desk(cluster, sources), sealer.seal_material, region).ensure()
 
 
 def _install_root(cluster: Cluster, sealer: Sealer, root: RootCredentials, sources: Sources) -> None:

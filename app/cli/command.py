@@ -84,7 +84,7 @@ def _add_settings(command: argparse.ArgumentParser, names: list[str]) -> None:
             continue  # a command line is readable by every process of the machine
         text = f"{setting.metadata['reason']} ({setting.metadata['unit']}; default {config.default_of(setting)})"
         flag = "--" + name.replace("_", "-")
-        if name == "dev":
+        if name in ("dev", "bootstrap"):
             command.add_argument(flag, dest=name, action="store_const", const="true", help=text)
         else:
             command.add_argument(flag, dest=name, metavar="VALUE", help=text.replace("%", "%%"))

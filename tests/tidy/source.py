@@ -7,12 +7,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("app", "roles", "migrations")
+GENERATED = ("app/proto/control_pb2.py",)
 
 
 @cache
 def files() -> tuple[Path, ...]:
     """Every Python file of the product."""
     found = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
+    found = [path for path in found if path.relative_to(ROOT).as_posix() not in GENERATED]
     return (*found, ROOT / "wsgi.py", ROOT / "gunicorn.conf.py")
 
 

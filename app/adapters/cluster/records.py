@@ -1,8 +1,8 @@
 """Frozen dataclasses as JSON values and back, by their annotations.
 
-Knows str, int, bool, bytes (as base64), tuples of one kind, mappings from str, and dataclasses of these. A field that
-is missing takes its default, so that a document of an earlier release reads; an unknown one is refused, so that a
-document of a later release is never half read.
+Knows str, int, bool, bytes (as base64), tuples of one kind, named tuples, mappings from str, and dataclasses of these.
+A field that is missing takes its default, so that a document of an earlier release reads; an unknown one is refused, so
+that a document of a later release is never half read.
 """
 
 import base64
@@ -36,6 +36,8 @@ def reader(kind: Any) -> Read:
         return lambda value: _checked(value, kind)
     if is_dataclass(kind):
         return _record_reader(kind)
+    if hasattr(kind, "_fields"):
+        return _named_reader(kind)
     one = reader(get_args(kind)[0 if get_origin(kind) is tuple else 1])
     if get_origin(kind) is tuple:
         return lambda value: tuple([one(piece) for piece in value])
@@ -46,6 +48,11 @@ def _checked(value: Any, kind: Any) -> Any:
     if type(value) is not kind:
         raise TypeError(f"{type(value).__name__} where {kind.__name__} belongs")
     return value
+
+
+def _named_reader(kind: Any) -> Read:
+    readers = [reader(hint) for hint in get_type_hints(kind).values()]
+    return lambda value: kind(*(read(piece) for read, piece in zip(readers, value, strict=True)))
 
 
 def _record_reader(kind: Any) -> Read:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from app.core.cluster.identities import AccessKey, Account, Entity, Holder, PolicyVersion
 from app.core.cluster.keys import KmsKey
 from app.core.cluster.layout_commands import LayoutCommand
+from app.core.cluster.manager_commands import ManagerCommand
 
 
 class Who(NamedTuple):
@@ -226,4 +227,4 @@ EntityCommand = (
     | SetDefaultVersion
 )
 KmsCommand = CreateKmsKey | RotateKmsKey | SetKmsKeyState
-Command = AccountCommand | EntityCommand | KmsCommand | LayoutCommand
+Command = AccountCommand | EntityCommand | KmsCommand | LayoutCommand | ManagerCommand

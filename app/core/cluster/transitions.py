@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from app.core.cluster import commands, entities, layout_transitions
+from app.core.cluster import commands, entities, layout_transitions, manager_transitions
 from app.core.cluster.commands import Command
 from app.core.cluster.identities import AccessKey, Account, Holder
 from app.core.cluster.keys import ENABLED, PENDING_DELETION, SSE_S3_KEY, KmsKey
@@ -241,4 +241,5 @@ _TRANSITIONS: Final[Mapping[type, Callable[[ClusterState, Any], ClusterState]]] 
     commands.SetKmsKeyState: _set_kms_key_state,
     **dict.fromkeys(entities.COMMANDS, _entity),
     **layout_transitions.TRANSITIONS,
+    **manager_transitions.TRANSITIONS,
 }

@@ -1,0 +1,1 @@
+"""What a manager does with proposals, heartbeats and changes of its own number."""
