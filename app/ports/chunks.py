@@ -45,8 +45,8 @@ class ChunkReader(Protocol):
     length: int
 
     def read(self, offset: int, length: int) -> memoryview:
-        """Exactly `length` verified bytes from `offset`; the view is the caller's. Raises Corrupt, Unavailable, and what
-        `open` left to the first read."""
+        """Exactly `length` verified bytes from `offset`; the view is the caller's. Raises Corrupt, Unavailable, and
+        what `open` left to the first read."""
 
     def span(self, offset: int, length: int) -> FileSpan | None:
         """The same bytes as a verified file span valid until close, or None where the store cannot."""
