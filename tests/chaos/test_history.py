@@ -1,4 +1,4 @@
-"""The checker of histories is right: it takes every history a register could have, and none a broken store could not."""
+"""The checker of histories is right: it takes what a register could have shown, and nothing else."""
 
 import itertools
 import random

@@ -61,7 +61,7 @@ def check_key(key: str, operations: Sequence[Operation]) -> Broken | None:
 
 
 def _that_tell(operations: Sequence[Operation]) -> list[Operation]:
-    """Those that had or may have had an effect, or saw something; unknown writes only when they can explain anything."""
+    """Those that had or may have had an effect, or saw something; unknown writes when they can explain anything."""
     telling = [one for one in operations if _tells(one)]
     seen = _seen(telling)
     doubting = any(one.outcome is Outcome.REFUSED for one in telling)
