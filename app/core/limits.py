@@ -230,7 +230,6 @@ PROFILES_MAX: Final = 255  # a blob id has a byte for the number, and 0 is none
 PARITY_MAX: Final = 16  # fragments a chunk may lose; beyond it the code costs more than it saves
 NODE_NAME_CHARS_MAX: Final = 255  # of node ids, addresses and zones
 CAPACITY_CHANGE_PERCENT: Final = 5  # a device that grew or shrank by less keeps its weight: no bytes move for it
-DEVICE_NUMBERS_MAX: Final = 1 << 32  # ever given; they are never given again
 
 # --- healing (app/services/healing; docs/design/healing.md says why)
 HEAL_PAGE_NAMES: Final = 512  # names asked of a device at once; what a walk over a group holds of each device
