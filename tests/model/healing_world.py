@@ -15,7 +15,7 @@ from app.core.cluster import ClusterState, apply
 from app.core.cluster.layout_commands import FoundCluster, PutProfile, RegisterNode, SetDeviceState
 from app.core.errors import Unavailable
 from app.core.ids import make_id
-from app.core.layout.blob_ids import blob_id_for, blob_of, fragment_id, index_of
+from app.core.layout.blob_ids import blob_id_for, blob_of, fragment_id, group_of, index_of
 from app.core.layout.mapping import handoffs
 from app.core.layout.placement import DRAINING, IN, OUT, WAITING
 from app.core.layout.profiles import erasure, replication
@@ -112,11 +112,11 @@ class Member:
 class Blob:
     """What was promised of a blob."""
 
-    def __init__(self, name, profile, fragments):
+    def __init__(self, name, profile, fragments, epoch):
         self.name = name
         self.profile = profile
         self.fragments = fragments
-        self.deleting = False
+        self.epoch = epoch
 
 
 class World:
@@ -168,7 +168,21 @@ class World:
     def submit(self, member, command):
         if member.cut_off or not member.up:
             raise Unavailable("no manager")
+        if command.epoch == self.truth.current.epoch:
+            self.check_moved(command)
         return self.command(command)
+
+    def check_moved(self, command):
+        """A group is complete when all of it that was written before the epoch began is at home."""
+        for blob in self.live.values():
+            key = blob.profile.width, group_of(blob.name.blob_id, GROUPS)
+            if blob.epoch == command.epoch or key[0] != command.width or key[1] not in command.groups:
+                continue
+            for index, home in homes_of(blob.profile, self.truth.homes(blob.name.blob_id)):
+                there = self.devices[home].held_by_id
+                assert fragment_id(blob.name.blob_id, index) in there, (
+                    f"group {key} is not complete: {home} misses {index}"
+                )
 
     def command(self, command):
         self.commands += 1
@@ -270,7 +284,7 @@ class World:
             if number is not None and not (self.devices[number].held_by_id.get(placed(name, index).blob_id)):
                 self.devices[number].put(placed(name, index), memoryview(made[index]))
                 durable |= {number} if self.counts(self.devices[number]) else set()
-        blob = Blob(name, profile, made)
+        blob = Blob(name, profile, made, self.truth.current.epoch)
         (self.live if len(durable) >= profile.quorum else self.gone)[name.blob_id] = blob
         if 0 < len(durable) < profile.width and self.random.random() < 0.5:
             self.random.choice(list(self.members.values())).suspects.blobs.append(name.blob_id)
