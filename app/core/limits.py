@@ -304,3 +304,25 @@ RAFT_WAITING_MAX: Final = 10_000  # commands and reads that wait in one node
 RAFT_MEMBERS_MAX: Final = 7
 RAFT_STRANGERS_MAX: Final = 16  # authenticated connections of nodes that are not members
 RAFT_NODE_ID_CHARS_MAX: Final = 64
+
+# --- the data plane of a cluster (app/faces/http/internal, app/adapters/chunks/remote; docs/design/file-host.md)
+FRAGMENT_BYTES_MAX: Final = CHUNK_BYTES_MAX  # a copy is a whole chunk
+FRAGMENT_NAMES_MAX: Final = 4_096  # ids of one question, names of one page
+INTERNAL_SKEW_MS: Final = 300_000  # between the clocks of two nodes
+HOST_BUFFER_BYTES: Final = 256 * MIB  # fragments on their way in, of one worker of a file host
+DEVICE_THREADS: Final = 4  # native threads of one device in one process: what hangs, hangs its own
+DEVICE_CALL_SECONDS_MAX: Final = 10.0  # one call of a device; a local disk that takes longer is down
+DEVICE_ERRORS_MAX: Final = 5  # within DEVICE_ERRORS_SECONDS, then a device is left in peace
+DEVICE_ERRORS_SECONDS: Final = 30.0
+DEVICE_REST_SECONDS: Final = 5.0  # a failing device is not asked for so long, then looked at
+DEVICE_LOOK_SECONDS: Final = 1.0  # between two looks whether a device is still there
+BLOB_CONNECTIONS_MAX: Final = 64  # to one host, of one process
+BLOB_CONNECT_SECONDS_MAX: Final = 1.0  # within one network
+BLOB_ANSWER_SECONDS_MAX: Final = 15.0  # to the head of an answer; longer than a call of a device
+BLOB_STALL_SECONDS_MAX: Final = 5.0  # no byte taken or given by a host
+BLOB_IDLE_SECONDS_MAX: Final = 30.0  # a connection kept; less than IDLE_SECONDS_MAX, at which hosts close
+BLOB_REST_SECONDS: Final = 1.0  # a host that could not be reached is not asked for so long
+BLOB_SLICE_BYTES: Final = 1 * MIB  # received at once
+SUSPECTS_MAX: Final = 65_536  # reported and not taken yet; the oldest are forgotten
+SUSPECTS_BATCH: Final = 256  # told to another node at once
+SUSPECTS_TELL_SECONDS: Final = 1.0  # between two tellings
