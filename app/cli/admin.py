@@ -105,7 +105,7 @@ def _lines(given: argparse.Namespace, answer: Any) -> list[str]:
     """The answer for people."""
     if answer is None:
         return [f"{given.subject} {given.verb}: done"]
-    if given.verb == "list":
+    if given.verb.endswith("list"):
         return _table(next(iter(answer.values())))
     secret = ["The secret is not shown again."] if "secret_key" in answer else []
     return _flat(answer) + secret

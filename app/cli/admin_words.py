@@ -6,40 +6,25 @@ Knows the admin face's methods and paths (docs/admin.md). Must not know how requ
 import argparse
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
-Content = Mapping[str, Any]
-Given = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One verb. `path`: with {argument} in it, escaped when filled. `names`: positional arguments, "NAME?" one that may
-    be missing. `options`: long options without dashes, "tag*" one that repeats. `content`: of the body."""
-
-    text: str
-    method: str
-    path: str
-    names: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
-    content: Callable[[Given], Content] | None = None
-
-    def target(self, given: Given) -> str:
-        """The path of the request."""
-        named = {name: quote(str(value), ":/") for name, value in given.items() if value}
-        return self.path.format(of_user=f"/users/{named['user']}" if "user" in named else "", **named)
+from app.cli.manager_words import MANAGER_WORDS
+from app.cli.words import Content, Given, Word
 
 
 def add_words(subjects: "argparse._SubParsersAction[argparse.ArgumentParser]", common: argparse.ArgumentParser) -> None:
-    """A parser for every subject and verb."""
+    """A parser for every subject and verb; "manager add" is the verb add of the group manager."""
     for subject, words in WORDS.items():
         parser = subjects.add_parser(subject, help=_SUBJECTS[subject])
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+        groups: dict[str, Any] = {}
         for verb, word in words.items():
-            one = verbs.add_parser(verb, parents=[common], help=word.text)
+            group, _, last = verb.rpartition(" ")
+            if group and group not in groups:
+                groups[group] = verbs.add_parser(group, help=f"{group}s").add_subparsers(required=True, metavar="VERB")
+            one = groups.get(group, verbs).add_parser(last, parents=[common], help=word.text)
+            one.set_defaults(verb=verb)
             for name in word.names:
                 one.add_argument(name.rstrip("?"), nargs="?" if name.endswith("?") else None)
             for option in word.options:
@@ -116,6 +101,7 @@ _SUBJECTS: Final = {
     "policy": "managed policies of an account",
     "key": "access keys of an account, or of its user with --user",
     "kms": "the keyring's keys",
+    "cluster": "the machines of a cluster",
     "gc": "collection of freed chunks",
     "lifecycle": "how a bucket's lifecycle rules went, and what they would do now",
 }
@@ -243,6 +229,7 @@ WORDS: Final[Mapping[str, Mapping[str, Word]]] = {
             lambda given: {"days": int(given["days"])} if given.get("days") else {},
         ),
     },
+    "cluster": {**MANAGER_WORDS},
     "lifecycle": {
         "status": Word("the last pass, by rule", "GET", "/admin/v1/lifecycle/{bucket}", ("bucket",)),
         "dry-run": Word("what would be done now", "POST", "/admin/v1/lifecycle/{bucket}/dry-run", ("bucket",)),

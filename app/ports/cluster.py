@@ -5,6 +5,7 @@ Knows that state changes only by `core.cluster.apply`. Must not know where the s
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from app.core.cluster import ClusterState, Command, Outcome
@@ -32,4 +33,44 @@ class Beats(Protocol):
 
     def health(self) -> Mapping[str, NodeHealth]:
         """By node id, as the managers last told; {} before they did. A node that is not there was never heard of."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ManagerSeat:
+    """A manager as the others know it. `grpc_address` is "" of one that votes and is not announced yet, or no more."""
+
+    node_id: str
+    grpc_address: str
+    raft_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManagersStatus:
+    """How the managers stand, as one of them sees it. `leader`: a node id, "" when that one hears none."""
+
+    told_by: str
+    leader: str
+    version: int
+    term: int
+    behind: int
+    seats: tuple[ManagerSeat, ...]
+    cluster_id: str
+
+
+class ManagerSeats(Protocol):
+    """Who the managers are. A change that was cut short is made again: each step of it may be repeated."""
+
+    def managers(self) -> ManagersStatus:
+        """As one manager that answers sees it. Unavailable when none does."""
+        ...
+
+    def add_manager(self, seat: ManagerSeat) -> ManagersStatus:
+        """Let a manager vote, once it has caught up, and be found. As it is already is no error. Conflict,
+        Unavailable."""
+        ...
+
+    def remove_manager(self, node_id: str) -> ManagersStatus:
+        """Let nobody look for a manager any more, and take its vote. None of that name is no error. Conflict,
+        Unavailable."""
         ...

@@ -4,9 +4,9 @@ Knows the Control service as a client. Must not know where the state goes from h
 processes alike; nothing is opened before `start`, which must come after the last fork.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from threading import Lock
 
 from app.adapters.cluster import command_codec, tls
 from app.adapters.cluster.calls import Managers, Whoami
@@ -16,6 +16,7 @@ from app.core.cluster import ClusterState, Command, Outcome
 from app.core.errors import Unavailable
 from app.core.layout.reports import NodeHealth, NodeReport
 from app.core.limits import CONTROL_CALL_SECONDS_MAX, CONTROL_COMMAND_BYTES_MAX, CONTROL_TRY_SECONDS_MAX
+from app.ports.cluster import ManagerSeat, ManagersStatus
 from app.proto import control_pb2 as pb
 from app.proto import service
 from app.proto.reports import health_values, report_message
@@ -31,30 +32,8 @@ class Door:
     cluster_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ManagerSeat:
-    """A manager as the others know it. `grpc_address` is "" of one that votes and is not announced yet, or no more."""
-
-    node_id: str
-    grpc_address: str
-    raft_address: str
-
-
-@dataclass(frozen=True, slots=True)
-class ManagersStatus:
-    """How the managers stand, as one of them sees it. `leader`: a node id, "" when that one hears none."""
-
-    told_by: str
-    leader: str
-    version: int
-    term: int
-    behind: int
-    seats: tuple[ManagerSeat, ...]
-    cluster_id: str
-
-
 class RemoteCluster:
-    """See ports.cluster: Cluster and Beats. Any number of threads or greenlets may call."""
+    """See ports.cluster: Cluster, Beats and ManagerSeats. Any number of threads or greenlets may call."""
 
     def __init__(self, door: Door, monotonic: Callable[[], float]) -> None:
         self._channels = Channels(tls.identity(door.secret, door.node_id))
@@ -62,7 +41,7 @@ class RemoteCluster:
         self._managers = Managers(door.addresses, whoami, self._channels, monotonic)
         self._following = Following(self._managers, self._channels, monotonic)
         self._health: Mapping[str, NodeHealth] = {}
-        self._turn = Lock()
+        self._turn = threading.Lock()
 
     def start(
         self,

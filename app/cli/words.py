@@ -1,0 +1,27 @@
+"""What a word of `zapfs admin` is. Knows shapes; admin_words.py has the words."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+Content = Mapping[str, Any]
+Given = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One verb. `path`: with {argument} in it, escaped when filled. `names`: positional arguments, "NAME?" one that may
+    be missing. `options`: long options without dashes, "tag*" one that repeats. `content`: of the body."""
+
+    text: str
+    method: str
+    path: str
+    names: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    content: Callable[[Given], Content] | None = None
+
+    def target(self, given: Given) -> str:
+        """The path of the request."""
+        named = {name: quote(str(value), ":/") for name, value in given.items() if value}
+        return self.path.format(of_user=f"/users/{named['user']}" if "user" in named else "", **named)
