@@ -5,6 +5,7 @@ Knows the ports DeviceStore and Suspects. Nothing survives the process.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
 import gevent
@@ -153,6 +154,7 @@ class PlacedRoom:
                 compressor=Zstd(),
                 suspects=self.suspects,
                 offload=offload,
+                now_s=monotonic,
                 **ground,
             )
         )

@@ -20,6 +20,7 @@ from app.ports.chunks import ChunkReader
 from app.services.placing import racing
 from app.services.placing.ground import Ground
 from app.services.placing.homes import members
+from app.services.placing.lately import Lately
 
 T = TypeVar("T")
 Place = tuple[int, int]
@@ -27,10 +28,12 @@ Place = tuple[int, int]
 
 
 class Holders:
-    """`stored_length`: of each fragment or copy, 0 while it is not known (a profile that compresses)."""
+    """`lately`: the devices that let readers of this process wait. `stored_length`: of each fragment or copy, 0 while it
+    is not known (a profile that compresses)."""
 
-    def __init__(self, ground: Ground, placement: Placement, profile: Profile, blob_id: BlobId) -> None:
+    def __init__(self, ground: Ground, lately: Lately, placement: Placement, profile: Profile, blob_id: BlobId) -> None:
         self.ground = ground
+        self._lately = lately
         self.placement = placement
         self.profile = profile
         self.blob_id = blob_id
@@ -47,11 +50,11 @@ class Holders:
 
     def late(self, number: int) -> None:
         """A device lets readers wait."""
-        self.ground.lately.mark(number)
+        self._lately.mark(number)
 
     def prompt(self, number: int) -> bool:
         """Whether a device is worth asking first: its node is up, and nobody waited for it lately."""
-        return self.ground.up(number) and not self.ground.lately.slow(number)
+        return self.ground.up(number) and not self._lately.slow(number)
 
     def way(self, place: Place, offset: int, length: int) -> tuple[Place, Callable[[], memoryview]]:
         """A way to bytes [offset, offset + length) of a fragment, for racing.first."""

@@ -4,7 +4,6 @@ Knows which room does what. What is durable when: writing.py; who is asked when 
 """
 
 from collections.abc import Iterator
-from time import monotonic
 
 from app.core import limits
 from app.core.types import BlobId
@@ -14,6 +13,7 @@ from app.services.placing.budget import Budget
 from app.services.placing.ground import Ground
 from app.services.placing.holders import Holders
 from app.services.placing.homes import profile_and_homes
+from app.services.placing.lately import Lately
 from app.services.placing.reading import CodedReader, CopyReader, PlacedReader
 from app.services.placing.writing import Writer
 
@@ -25,6 +25,7 @@ class PlacedStore:
         self._ground = ground
         self._writer = Writer(ground)
         self._ahead = Budget(limits.READ_AHEAD_BYTES_MAX, wait_seconds_max=0)
+        self._lately = Lately(ground.now_s)
         self._room = erasing.Room(ground)
 
     def put(self, name: BlobName, data: memoryview) -> None:
@@ -39,7 +40,7 @@ class PlacedStore:
             raise ValueError("a placed chunk is opened with its length")
         placement = self._ground.placement()
         profile, _ = profile_and_homes(placement, blob_id)
-        holders = Holders(self._ground, placement, profile, blob_id)
+        holders = Holders(self._ground, self._lately, placement, profile, blob_id)
         reader = CodedReader if profile.erasure else CopyReader
         return reader(holders, length, self._ahead)
 
@@ -65,7 +66,7 @@ class PlacedStore:
 
     def room(self) -> int:
         """See ChunkStore; a few seconds old, of all devices together, before redundancy."""
-        return self._room.bytes_free(monotonic())
+        return self._room.bytes_free(self._ground.now_s())
 
     def close(self) -> None:
         """Wait for puts that go on in the background."""

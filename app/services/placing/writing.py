@@ -9,7 +9,6 @@ there. When `put` raises, what was stored is being deleted again; should that fa
 
 from collections.abc import Callable
 from functools import partial
-from time import monotonic
 
 import gevent
 from gevent.queue import Queue
@@ -34,7 +33,7 @@ class Writer:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._budget = Budget(limits.PLACED_BYTES_MAX, limits.BUFFER_WAIT_SECONDS_MAX)
-        self._lately = Lately()
+        self._lately = Lately(ground.now_s)
         self._going_on: set[gevent.Greenlet[..., None]] = set()
 
     def put(self, name: BlobName, data: memoryview) -> None:
@@ -54,7 +53,7 @@ class Writer:
         attempt = _Attempt(self._ground, name, fragments, tally, self._lately)
         attempt.ended = partial(self._budget.give, memory)
         try:
-            attempt.drive(lambda: tally.quorum, monotonic() + limits.PUT_SECONDS_MAX)
+            attempt.drive(lambda: tally.quorum, self._ground.now_s() + limits.PUT_SECONDS_MAX)
         except BaseException:
             self._go_on(attempt.abandon)
             raise
@@ -109,12 +108,12 @@ class _Attempt:
     def drive(self, enough: Callable[[], bool], until_s: float) -> None:
         """Take answers and send what they ask for, until `enough`, until nothing is under way, or until that time."""
         while self._under_way and not enough():
-            now_s = monotonic()
+            now_s = self._ground.now_s()
             if now_s >= until_s:
                 return
             answer = self._next_answer(min(until_s, self._next_late_s()) - now_s)
             if answer is None:
-                self._look_for_late(monotonic())
+                self._look_for_late(self._ground.now_s())
                 continue
             step, _ = self._under_way.pop(answer)
             error = answer.get()
@@ -126,7 +125,7 @@ class _Attempt:
     def finish(self) -> None:
         """Go on until every fragment has found its place or none is left to find."""
         try:
-            self.drive(lambda: False, monotonic() + limits.PUT_SECONDS_MAX)
+            self.drive(lambda: False, self._ground.now_s() + limits.PUT_SECONDS_MAX)
             if not self._tally.complete:
                 self._ground.suspects.report([self._name.blob_id], "partial")
         finally:
@@ -154,7 +153,7 @@ class _Attempt:
         if step is None:
             return
         sending: gevent.Greenlet[..., StoreError | None] = gevent.spawn(self._send, step)
-        self._under_way[sending] = step, monotonic()
+        self._under_way[sending] = step, self._ground.now_s()
         sending.link(self._answers.put)
 
     def _send(self, step: Step) -> StoreError | None:
