@@ -9,8 +9,9 @@ from time import monotonic
 
 import gevent
 
+from app.core.cluster.layout_commands import PutHealSettings
 from app.core.layout.blob_ids import blob_of, fragment_id, index_of
-from app.core.layout.placement import IN
+from app.core.layout.placement import IN, SCRUB, HealSettings
 from app.services.healing.judging import homes_of
 from tests.model.healing_world import World
 
@@ -57,7 +58,7 @@ def settle(world):
     """Everybody is back and the orphan sweep runs: then all is whole, at home and sound, and the ledger says so."""
     for member in world.members.values():
         member.up, member.cut_off = True, False
-    world.scrub_asked_ms = world.now_ms()
+    world.command(PutHealSettings("", SCRUB, HealSettings(asked_ms=world.now_ms())))
     for count in range(QUIET_ROUNDS_MAX):
         world.tick(600 if count % 8 == 7 else 20)
         for member in world.members.values():

@@ -22,10 +22,9 @@ from app.core.layout.profiles import erasure, replication
 from app.core.layout.reports import NodeHealth
 from app.ports.chunks import BlobName
 from app.services.call import Sources
-from app.services.healing.healing import Healing, HealingSettings
+from app.services.healing.healing import Healing, NodeSettings
 from app.services.healing.judging import homes_of
 from app.services.healing.parts import ClusterParts, DataParts, TimeParts
-from app.services.healing.scrubbing import ScrubSettings
 from tests.model.healing_device import WorldDevice
 
 GROUPS = 4
@@ -97,7 +96,7 @@ class Member:
             ),
             DataParts(lambda number: world.reach(self, number), codec, Inline(), self.cursor),
             TimeParts(Sources(world.now_ms, world.fresh_id), lambda: world.now_s, lambda _: None),
-            lambda: HealingSettings(0, 0, ScrubSettings(30, asked_ms=world.scrub_asked_ms)),
+            NodeSettings(bytes_per_s=0, scrub_days=30),
         )
 
     def hear(self):
@@ -122,11 +121,11 @@ class Blob:
 class World:
     """See the module docstring. `live`: acknowledged and not deleted."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, calm=False):
         self.random = Random(seed)
+        self.calm = calm  # nothing fails by itself
         self.commands = 0
         self.now_s = 1_000_000.0
-        self.scrub_asked_ms = 0
         self.members = {}
         self.devices = {}
         self.live = {}
@@ -224,7 +223,7 @@ class World:
             raise Unavailable("silent")
         if owner is not member and not (owner.up and member.up):
             raise Unavailable("down")
-        if self.random.random() < 0.01:
+        if not self.calm and self.random.random() < 0.01:
             raise Unavailable("a lost packet")
         if self.kill_in:
             self.kill_in -= 1
@@ -275,7 +274,8 @@ class World:
         name = BlobName(blob_id_for(profile.number, self.fresh_id()), self.random.randbytes(32), self.fresh_id())
         spare = list(reversed(handoffs(placement, name.blob_id)))
         durable = set()
-        cut_off_at = self.random.randrange(profile.width) if self.random.random() < 0.2 else profile.width
+        cut_off = not self.calm and self.random.random() < 0.2
+        cut_off_at = self.random.randrange(profile.width) if cut_off else profile.width
         for index, home in homes_of(profile, placement.homes(name.blob_id))[:cut_off_at]:
             number = home if self.answers(home) else None
             while number is None and spare:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from app.core import limits
+from app.core.layout.placement import REBALANCE, REPAIR, SCRUB
 from app.core.layout.reports import LedgerReport, WorkReport
 from app.services.healing.mending import Mending
 from app.services.healing.pace import Pace
@@ -19,33 +20,48 @@ from app.services.healing.sweeping import Sweeping
 
 
 @dataclass(frozen=True, slots=True)
-class HealingSettings:
-    """Bounds in bytes a second of one node, 0 = none. Repair's also bounds reading what an epoch moved."""
+class NodeSettings:
+    """Of this file host, where the cluster's own settings (Placement.healing) say nothing: the most bytes a second of
+    each kind of work, and the days within which every byte is read."""
 
-    repair_bytes_per_s: int
-    rebalance_bytes_per_s: int
-    scrub: ScrubSettings
+    bytes_per_s: int
+    scrub_days: int
 
 
 class Healing:
-    """Of one file host's keeper. `settings` is asked anew all the time. Turns raise nothing of a store's."""
+    """Of one file host's keeper. Both settings are looked at all the time. Turns raise nothing of a store's."""
 
-    def __init__(
-        self, cluster: ClusterParts, data: DataParts, time: TimeParts, settings: Callable[[], HealingSettings]
-    ) -> None:
+    def __init__(self, cluster: ClusterParts, data: DataParts, time: TimeParts, settings: NodeSettings) -> None:
         self._cluster = cluster
+        self._settings = settings
         self._errors = DeviceErrors()
         self._repair = Tally()
-        self._repair_pace = Pace(lambda: settings().repair_bytes_per_s, time.monotonic, time.pause)
-        self._rebalance_pace = Pace(lambda: settings().rebalance_bytes_per_s, time.monotonic, time.pause)
+        self._repair_pace = self._pace(time, REPAIR)
+        self._rebalance_pace = self._pace(time, REBALANCE)
         mending = Mending(data, self._repair_pace, self._errors, self._repair)
         self._sweeping = Sweeping(data, mending)
         self._rounds = Rounds(cluster, time.sources, self._sweeping)
         self._straying = Straying(cluster, data, time.sources, self._rebalance_pace, self._errors)
-        self._scrubbing = Scrubbing(cluster, data, time, mending, lambda: settings().scrub)
+        self._scrubbing = Scrubbing(cluster, data, time, mending, self._scrub_settings)
+
+    def _pace(self, time: TimeParts, kind: str) -> Pace:
+        def bytes_per_s() -> int:
+            return self._cluster.placement().heal_settings(kind).bytes_per_s or self._settings.bytes_per_s
+
+        return Pace(bytes_per_s, time.monotonic, time.pause)
+
+    def _scrub_settings(self) -> ScrubSettings:
+        asked = self._cluster.placement().heal_settings(SCRUB)
+        days, bytes_per_s = asked.days or self._settings.scrub_days, asked.bytes_per_s or self._settings.bytes_per_s
+        return ScrubSettings(days, bytes_per_s, asked.asked_ms)
+
+    def _is_paused(self, kind: str) -> bool:
+        return self._cluster.placement().heal_settings(kind).paused
 
     def suspects_turn(self) -> int:
         """Look at blobs reported short or damaged, before anything else; how many. For every second or less."""
+        if self._is_paused(REPAIR):
+            return 0
         blobs = self._cluster.suspects.take(limits.SUSPECTS_TAKEN_MAX)
         for blob_id in dict.fromkeys(blobs):
             self._sweeping.check(self._cluster.view(), blob_id)
@@ -53,19 +69,27 @@ class Healing:
 
     def compare_turn(self) -> int:
         """Go on comparing groups; pages. Cheap where nothing changed."""
-        return self._rounds.compare()
+        return self._turn(None, self._rounds.compare)
 
     def repair_turn(self) -> int:
         """Go on making groups whole; pages. Tells the managers which are complete under a new epoch."""
-        return self._rounds.make_whole()
+        pages = self._turn(REPAIR, self._rounds.make_whole)
+        self._rounds.tell_moved()
+        return pages
 
     def stray_turn(self) -> int:
         """Go on sending home what is not at home on this node's devices; pages."""
-        return self._straying.turn()
+        return self._turn(REBALANCE, self._straying.step)
 
     def scrub_turn(self) -> int:
         """Go on reading this node's devices; pages."""
-        return self._scrubbing.turn()
+        return self._turn(SCRUB, self._scrubbing.step)
+
+    def _turn(self, kind: str | None, step: Callable[[], bool]) -> int:
+        for pages in range(limits.HEAL_PAGES_MAX):
+            if (kind is not None and self._is_paused(kind)) or not step():
+                return pages
+        return limits.HEAL_PAGES_MAX
 
     def ledger(self) -> Mapping[str, LedgerReport]:
         """For the heartbeat: by profile, of the groups this node leads. `verified_ms`: see Scrubbing.verified_ms."""
@@ -79,8 +103,8 @@ class Healing:
             WorkReport(
                 "repair", self._repair.done, self._rounds.ledger.short, self._repair_pace.rate, self._repair.errors
             ),
-            WorkReport("rebalance", strays.done, strays.waiting, self._rebalance_pace.rate, strays.errors),
-            WorkReport("scrub", scrub.done, self._scrubbing.waiting(), self._scrubbing.pace.rate, scrub.errors),
+            WorkReport(REBALANCE, strays.done, strays.waiting, self._rebalance_pace.rate, strays.errors),
+            WorkReport(SCRUB, scrub.done, self._scrubbing.waiting(), self._scrubbing.pace.rate, scrub.errors),
         )
 
     def device_errors(self, number: int) -> int:

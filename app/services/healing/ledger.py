@@ -21,6 +21,8 @@ def signature(view: View, key: GroupKey) -> Signature:
     """Changes when the group must be compared again."""
     homes, former = view.homes(key), view.former_homes(key)
     asked = frozenset((*homes, *former))
+    if former:  # a group is complete under a new epoch only when everybody was asked
+        asked = view.serving
     return view.placement.current.epoch, homes, former, asked & view.up, asked & view.serving
 
 

@@ -39,20 +39,13 @@ class Rounds:
         self._led_under: tuple[Placement, frozenset[int], frozenset[int]] | None = None
         self.ledger = Ledger()
 
-    def compare(self, pages_max: int = limits.HEAL_PAGES_MAX) -> int:
-        """One turn of the lane that counts: pages looked at, 0 when there is nothing to do."""
-        for pages in range(pages_max):
-            if not self._step(compare_next, mending=False):
-                return pages
-        return pages_max
+    def compare(self) -> bool:
+        """One page of the lane that counts; False when there is nothing to do."""
+        return self._step(compare_next, mending=False)
 
-    def make_whole(self, pages_max: int = limits.HEAL_PAGES_MAX) -> int:
-        """One turn of the lane that mends; then groups that became complete are told to the managers."""
-        pages = 0
-        while pages < pages_max and self._step(mend_next, mending=True):
-            pages += 1
-        self.tell_moved()
-        return pages
+    def make_whole(self) -> bool:
+        """One page of the lane that mends."""
+        return self._step(mend_next, mending=True)
 
     def tell_moved(self) -> None:
         """Propose the groups that are complete under the current epoch and not known to be by the managers. What is

@@ -74,16 +74,14 @@ class Scrubbing:
         self.pace = Pace(lambda: self._bytes_per_s, time.monotonic, time.pause)
         self.tally = Tally()
 
-    def turn(self, pages_max: int = limits.HEAL_PAGES_MAX) -> int:
-        """Pages of fragments verified in this turn; 0 = no pass is due. Broken ones are tried again first."""
+    def step(self) -> bool:
+        """Verify one page of fragments; False when no pass is due. Broken ones are tried again first."""
         self._retry()
-        for pages in range(pages_max):
-            view = self._cluster.view()
-            number = self._next(view)
-            if number is None:
-                return pages
+        view = self._cluster.view()
+        number = self._next(view)
+        if number is not None:
             self._step(view, number)
-        return pages_max
+        return number is not None
 
     def verified_ms(self) -> int:
         """Since when everything on this node's devices has been read at least once; 0 = something never was."""

@@ -49,18 +49,17 @@ class Straying:
         self._left = 0
         self.tally = Tally()
 
-    def turn(self, pages_max: int = limits.HEAL_PAGES_MAX) -> int:
-        """Go on with the walk, or begin the next when it is due; pages looked at. 0 = nothing to do."""
+    def step(self) -> bool:
+        """One page of the walk, or the beginning of the next when it is due; False when there is nothing to do."""
         view, now_ms = self._cluster.view(), self._sources.now_ms()
         self._note_changes(view, now_ms)
-        for pages in range(pages_max):
-            if self._steps is None:
-                if now_ms < self._due_ms:
-                    return pages
-                self._steps = self._begin_walk(now_ms)
-            if next(self._steps, _END) is _END:
-                self._end_walk(now_ms)
-        return pages_max
+        if self._steps is None:
+            if now_ms < self._due_ms:
+                return False
+            self._steps = self._begin_walk(now_ms)
+        if next(self._steps, _END) is _END:
+            self._end_walk(now_ms)
+        return True
 
     def _note_changes(self, view: View, now_ms: int) -> None:
         epoch = view.placement.current.epoch

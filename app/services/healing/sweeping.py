@@ -52,13 +52,20 @@ class Walk:
         return self.view.homes(self.key)
 
     def asked(self) -> list[int]:
-        """Devices whose lists are compared: homes, and former homes while the group has not left them."""
-        return [n for n in dict.fromkeys((*self.homes, *self.view.former_homes(self.key))) if n in self.view.up]
+        """Devices whose lists are compared: homes, and former homes while the group has not left them. Before a group
+        is called complete under a new epoch everybody is asked: what was handed off may be all that is left of a blob.
+        """
+        near = [n for n in dict.fromkeys((*self.homes, *self.view.former_homes(self.key))) if n in self.view.up]
+        return near + sorted(self.view.up.difference(near)) if self.mending and self.is_moving() else near
+
+    def is_moving(self) -> bool:
+        """Whether the group leaves former homes."""
+        return bool(self.view.former_homes(self.key))
 
     def unasked(self) -> bool:
-        """Whether one of them is down and yet part of the cluster: what it holds is not known."""
-        both = {*self.homes, *self.view.former_homes(self.key)}
-        return any(number not in self.view.up and not self.view.is_out(number) for number in both)
+        """Whether a device that is part of the cluster is down: what it holds is not known, and a blob of which
+        nothing is elsewhere would be overlooked."""
+        return not self.view.serving <= self.view.up
 
     def is_patient(self) -> bool:
         """Whether what former homes and handoffs hold is left to their own nodes to push home, for now."""
@@ -84,7 +91,7 @@ class Sweeping:
             found.work = found.work or bool(batch.silent)
             self._judge_batch(each, batch, found)
             yield
-        if not each.mending and each.view.former_homes(each.key) and found.counts.blobs:
+        if not each.mending and each.is_moving():
             found.whole, found.work = False, True  # what the epoch moved is still to be read on its new homes
         state = each.state
         state.counts, state.work, state.whole = found.counts, found.work, found.whole
@@ -128,7 +135,7 @@ class Sweeping:
             answered = self._look_around(each, batch, [sighting for _, sighting in short])
             for pair in short:
                 pool.spawn(self._settle, each, batch, pair, answered, found)
-        if each.mending and each.view.former_homes(each.key):
+        if each.mending and each.is_moving():
             for pair in full:
                 pool.spawn(self._read_moved, each, pair, found)
         pool.join(raise_error=True)
@@ -173,7 +180,7 @@ class Sweeping:
         if after != LOST or not is_debris(sighting.blob_id, each.now_ms):
             found.counts.add(profile.number, after)
         self._note_left(each, pair, after, found)
-        if each.mending and each.view.former_homes(each.key):
+        if each.mending and each.is_moving():
             self._read_moved(each, pair, found)
 
     def _note_left(self, each: Walk, pair: Judged, after: str, found: Found) -> None:
