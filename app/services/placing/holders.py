@@ -28,8 +28,8 @@ Place = tuple[int, int]
 
 
 class Holders:
-    """`lately`: the devices that let readers of this process wait. `stored_length`: of each fragment or copy, 0 while it
-    is not known (a profile that compresses)."""
+    """`lately`: the devices that let readers of this process wait. `stored_length`: of each fragment or copy, 0 while
+    it is not known (a profile that compresses)."""
 
     def __init__(self, ground: Ground, lately: Lately, placement: Placement, profile: Profile, blob_id: BlobId) -> None:
         self.ground = ground
