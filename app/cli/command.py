@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from app import config
+from app.cli import cluster_words
 from app.cli.admin_words import add_words
 
 ADMIN_ENDPOINT = "http://127.0.0.1:8060"
@@ -24,6 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.command == "version":
         say(f"zapfs {version('zapfs')}")
         return 0
+    if given.command == "cluster":
+        from app.cli import cluster
+
+        return cluster.run(given)
     try:
         settings = config.resolve(_flags(given), _environment(given.command), given.config)
     except config.SettingsError as error:
@@ -70,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     _add_settings(gateway, list(config.SETTINGS))
     host = commands.add_parser("file", help="keep a cluster's bytes: a file host")
     _add_settings(host, list(config.SETTINGS))
+    cluster_words.add_arguments(commands.add_parser("cluster", help="run a whole cluster on this machine, to try it"))
     fsck = commands.add_parser("fsck", help="read everything back and report what is missing, corrupt or orphaned")
     _add_settings(fsck, ["data_dir"])
     _add_admin(commands.add_parser("admin", help="administer a running server"))

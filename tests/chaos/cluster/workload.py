@@ -39,7 +39,7 @@ class Ask:
 
 
 def judged(ask: Ask, answer: Answer | None) -> Outcome:
-    """What an answer promises of a change. 503 may come after a commit whose answer was lost, so it promises nothing."""
+    """What an answer promises of a change. A 503 may follow a commit whose answer was lost: it promises nothing."""
     if answer is None or answer.code == "InternalError":
         return Outcome.UNKNOWN
     if answer.status in (200, 204) and not answer.code:
