@@ -186,6 +186,23 @@ class Index:
             raise Unavailable(f"the chunk index cannot be read: {error}") from error
         return page
 
+    def names_within(self, first: bytes, end: bytes | None, after: BlobId, limit: int) -> list[BlobName]:
+        """Up to `limit` names with first <= id < end (None: to the end) and id > `after`, in order of ids."""
+        names: list[BlobName] = []
+        start = max(first, after + b"\0") if after else first
+        try:
+            with self._env.begin(db=self._blobs) as txn, txn.cursor() as cursor:
+                found = cursor.set_range(start) if start else cursor.first()
+                while found and len(names) < limit:
+                    blob_id, value = cursor.item()
+                    if end is not None and blob_id >= end:
+                        break
+                    names.append(BlobName(blob_id, *_ENTRY.unpack(value)[3:]))
+                    found = cursor.next()
+        except lmdb.Error as error:
+            raise Unavailable(f"the chunk index cannot be read: {error}") from error
+        return names
+
     def entries(self) -> Iterator[Entry]:
         """Every entry, page by page: no transaction stays open between two of them."""
         page = self.page()

@@ -200,6 +200,17 @@ class SegmentReader:
                 self._blocks.good |= wanted
         return FileSpan(file.fd, self._place.offset + PAGE + offset, length)
 
+    def checksums(self, offset: int, length: int) -> bytes:
+        """See ports.hosting.HostedReader."""
+        self._checked(offset, length)
+        return self._blocks.table[8 * (offset // BLOCK_BYTES) : 8 * -(-(offset + length) // BLOCK_BYTES)]
+
+    def forget(self) -> None:
+        """Have the kernel drop what it remembers of the record, so that it is read from the device next."""
+        file = self._checked(0, 0)
+        os.posix_fadvise(file.fd, self._place.offset, PAGE + self.length, os.POSIX_FADV_DONTNEED)
+        self._blocks.good = 0
+
     def close(self) -> None:
         """End the lease. Idempotent."""
         file, self._file = self._file, None

@@ -5,7 +5,7 @@ greenlets of one thread. `recovery.recover` must have run on the device since th
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any
@@ -93,11 +93,23 @@ class SegmentStore:
         """See ChunkStore."""
         return (entry.name for entry in self._index.entries())
 
-    def verify(self, blob_id: BlobId) -> None:
-        """Read a blob from disk, all of it, and compare. Raises Missing, Corrupt, Unavailable."""
+    def names_within(self, first: bytes, end: bytes | None, after: BlobId, limit: int) -> list[BlobName]:
+        """At most `limit` blobs with first <= id < end and id > `after`, by id."""
+        return self._index.names_within(first, end, after, limit)
+
+    def held(self, blob_ids: Sequence[BlobId]) -> list[bool]:
+        """Which of these are stored, as the index says."""
+        places = self._index.places(blob_ids)
+        return [blob_id in places for blob_id in blob_ids]
+
+    def verify(self, blob_id: BlobId) -> int:
+        """Read a blob from disk, all of it and past what the kernel keeps of it, and compare; its length. Raises
+        Missing, Corrupt, Unavailable."""
         with self.open(blob_id) as reader:
+            reader.forget()
             for start in range(0, reader.length, SLICE_BYTES):
                 reader.read(start, min(SLICE_BYTES, reader.length - start))
+            return reader.length
 
     def maintain(self) -> int:
         """See ChunkStore."""
