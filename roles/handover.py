@@ -21,6 +21,7 @@ GATEWAY = "metadata"
 GATEWAY_KEEPER = "metadata-keeper"
 HOST = "file"
 HOST_KEEPER = "file-keeper"
+MANAGER_CORE = "manager-core"
 MANAGER_ADMIN = "manager-admin"
 BUILDERS: Final[Mapping[str, str]] = {
     DATA: "roles.all",

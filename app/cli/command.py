@@ -39,6 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from app.cli import server
 
         return server.run(settings)
+    if given.command == "manager":
+        from app.cli import manager
+
+        return manager.run(settings)
     if given.command in ("metadata", "file"):
         from app.cli import members
 
@@ -71,6 +75,8 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("version", help="print the version")
     server = commands.add_parser("server", help="serve S3 and the admin face from one data directory")
     _add_settings(server, list(config.SETTINGS))
+    manager = commands.add_parser("manager", help="decide what a cluster is: one of its 1, 3 or 5 managers")
+    _add_settings(manager, list(config.SETTINGS))
     gateway = commands.add_parser("metadata", help="serve S3 over a cluster: a gateway")
     _add_settings(gateway, list(config.SETTINGS))
     host = commands.add_parser("file", help="keep a cluster's bytes: a file host")

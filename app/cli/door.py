@@ -8,8 +8,10 @@ import socket
 from pathlib import Path
 
 from app.cli import supervise
+from app.cli.command import say
 from app.config_values import Bind
 from roles import handover
+from roles.credentials import RootCredentials
 from roles.data_dir import Refusal
 from roles.handover import Handover
 
@@ -32,13 +34,22 @@ def listen(bind: Bind, backlog: int, what: str) -> socket.socket:
     return listener
 
 
-def child(told: Handover, listener: socket.socket, lock: int, metrics: Path) -> supervise.Child:
-    """A gunicorn master of the handover's role. Settings reach it by the handover alone."""
+def child(told: Handover, listener: socket.socket | None, lock: int, metrics: Path) -> supervise.Child:
+    """A process of the handover's role, a gunicorn master. Settings reach it by the handover alone."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("ZAPFS_", "GUNICORN_"))}
     fd = handover.write(told)
     environment[handover.VARIABLE] = str(fd)
     environment["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
-    return supervise.Child(told.role, environment, descriptors=(fd, lock), listeners=(listener,))
+    return supervise.Child(
+        told.role, environment, descriptors=(fd, lock), listeners=() if listener is None else (listener,)
+    )
+
+
+def say_root(root: RootCredentials) -> None:
+    """Show credentials nobody has seen."""
+    say("Root credentials, generated now, kept sealed and not shown again:")
+    say(f"  AWS_ACCESS_KEY_ID={root.access_key}")
+    say(f"  AWS_SECRET_ACCESS_KEY={root.secret_key}")
 
 
 def reached_at(listener: socket.socket) -> tuple[str, int]:

@@ -52,9 +52,7 @@ def run(settings: Settings) -> int:
         complain(str(refusal))
         return 1
     if boot.root.generated_now:  # said before anything else can go wrong: it is said only once
-        say("Root credentials, generated now, kept sealed and not shown again:")
-        say(f"  AWS_ACCESS_KEY_ID={boot.root.access_key}")
-        say(f"  AWS_SECRET_ACCESS_KEY={boot.root.secret_key}")
+        door.say_root(boot.root)
     probes = [supervise.Probe(door.reached_at(boot.admin), "/ready"), supervise.Probe(door.reached_at(boot.s3))]
     try:
         return supervise.Supervisor(_children(boot), settings.shutdown_seconds).run(probes, lambda: _announce(boot))
