@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Final, NoReturn
 
 from app.adapters.cluster import command_codec, machine, tls
+from app.adapters.cluster.channels import QUIET
 from app.adapters.cluster.machine import ControlMachine
 from app.adapters.cluster.raft import RaftError, RaftNode
 from app.adapters.cluster.raft_log import RaftLog
@@ -76,7 +77,7 @@ class Core:
             server, _ = await listening(service, str(settings.grpc_bind), tls.server_credentials(own))
         except RuntimeError as error:
             raise Refusal(f"control address {settings.grpc_bind} cannot be used") from error
-        self.log.write("info", "manager core started", node=self.seat.node_id, grpc=str(settings.grpc_bind))
+        self.log.write("info", "manager core started", role=self.told.role, pid=os.getpid())
         self._every(_STEP_SECONDS, "silence", self._look_for_silence)
         self._every(_STEP_SECONDS, "seat", manager_seat.Taking(self.told, self.seat, self.authority).step)
         stop = asyncio.Event()
@@ -95,7 +96,7 @@ class Core:
 
     def _look_for_silence(self) -> None:
         for line in self._silence.step(self.authority.leads(self.seat.node_id)):
-            self.log.write("warning", "silent node", text=line)
+            self.log.write("warning", "silent node", reason=line)
 
     def _every(self, seconds: float, name: str, step: Callable[[], object]) -> None:
         """A thread that ends with the process; a step that fails is told and tried again at its next turn."""
@@ -120,6 +121,7 @@ class Core:
 def main(told: Handover) -> int:
     """Serve until told to stop; 1 with one line when something stands in the way."""
     lineage.die_with(told.parent)
+    os.environ.setdefault(*QUIET)
     for number in (signal.SIGINT, signal.SIGHUP):  # the terminal's reach the whole group; the front door acts on them
         signal.signal(number, signal.SIG_IGN)
     log = Log(told.settings.log_level, now_ms)

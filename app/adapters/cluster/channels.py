@@ -4,6 +4,7 @@ Knows TLS, keepalive and message bounds. Must not know what is called. Channels 
 after the last fork of the process; in a process gevent has patched, gRPC is told so first.
 """
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -37,11 +38,14 @@ _OPTIONS: Final = (
     # Two clusters' clients in one process must not share a connection by its address.
     ("grpc.use_local_subchannel_pool", 1),
 )
+QUIET: Final = ("GRPC_VERBOSITY", "NONE")
+"""In the environment before gRPC begins: what it would say of lost connections is said by us, once and in our form."""
 _prepared = False
 
 
 def prepare() -> None:
     """Make gRPC wait as gevent does, where gevent has patched this process. Before the first channel."""
+    os.environ.setdefault(*QUIET)
     global _prepared  # a fact about the process, of which there is one
     if not _prepared and monkey.is_module_patched("socket"):
         grpc_gevent.init_gevent()

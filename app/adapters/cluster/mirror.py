@@ -1,7 +1,7 @@
 """The followed control state on a node's own disk: for its workers, and for its next start without a manager.
 
-Knows the file form (snapshot.py) and how often it may be written. Must not know where states come from. `local.Follower`
-reads the file; one process of a node writes it.
+Knows the file form (snapshot.py) and how often it may be written. Must not know where states come from. One process of
+a node writes the file; `local.Follower` reads it.
 """
 
 import threading
