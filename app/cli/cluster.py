@@ -107,14 +107,12 @@ class Cluster:
         expected = self.plan.shape.hosts * self.plan.shape.devices
         with suppress(Refused):
             client = self.admin()
-            devices = client.ask("GET", "/v1/cluster/status")["devices"]
-            waiting = [device["number"] for device in devices if device["state"] == "waiting"]
-            if len(devices) < expected:
+            states = [device["state"] for device in client.ask("GET", "/v1/cluster/devices")["devices"]]
+            if len(states) < expected:
                 return False
-            if waiting:
-                client.ask("POST", "/v1/cluster/add", {"devices": waiting})
-                return False
-            return True
+            if "waiting" in states:
+                client.ask("POST", "/v1/cluster/add", {"waiting": True})
+            return "waiting" not in states
         return False
 
     def _until(self, done: Callable[[], bool], trouble: str, pause: Callable[[], None]) -> None:
