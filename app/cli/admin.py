@@ -8,13 +8,14 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
 from app.cli.admin_words import WORDS
 from app.cli.command import complain, say
+from app.cli.tables import table
 from app.config import Settings
 from app.config_values import Bind
 from app.core.auth import canonical, timestamps
@@ -103,29 +104,15 @@ def _endpoint(given: argparse.Namespace, settings: Settings) -> str:
 
 def _lines(given: argparse.Namespace, answer: Any) -> list[str]:
     """The answer for people."""
+    shown = WORDS[given.subject][given.verb].shown
+    if shown is not None:
+        return shown(answer)
     if answer is None:
         return [f"{given.subject} {given.verb}: done"]
     if given.verb.endswith("list"):
-        return _table(next(iter(answer.values())))
+        return table(next(iter(answer.values())))
     secret = ["The secret is not shown again."] if "secret_key" in answer else []
     return _flat(answer) + secret
-
-
-def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One line for each; the columns are the fields of the first."""
-    if not rows:
-        return ["none"]
-    cells = [[name.upper() for name in rows[0]], *([_cell(value) for value in row.values()] for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, list):
-        return ",".join(_cell(one) for one in value) or "-"
-    if isinstance(value, Mapping):
-        return ",".join(f"{name}={_cell(one)}" for name, one in value.items()) or "-"
-    return "-" if value == "" else str(value)
 
 
 def _flat(answer: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from app.cli.layout_words import CLUSTER_WORDS
 from app.cli.manager_words import MANAGER_WORDS
 from app.cli.words import Content, Given, Word
 
@@ -26,11 +27,13 @@ def add_words(subjects: "argparse._SubParsersAction[argparse.ArgumentParser]", c
             one = groups.get(group, verbs).add_parser(last, parents=[common], help=word.text)
             one.set_defaults(verb=verb)
             for name in word.names:
-                one.add_argument(name.rstrip("?"), nargs="?" if name.endswith("?") else None)
+                one.add_argument(name.rstrip("?+"), nargs=name[-1] if name[-1] in "?+" else None)
             for option in word.options:
-                flag = "--" + option.rstrip("*").replace("_", "-")
+                flag = "--" + option.rstrip("*!").replace("_", "-")
                 if option.endswith("*"):
                     one.add_argument(flag, action="append", metavar="KEY=VALUE")
+                elif option.endswith("!"):
+                    one.add_argument(flag, action="store_true")
                 else:
                     one.add_argument(flag)
 
@@ -229,7 +232,7 @@ WORDS: Final[Mapping[str, Mapping[str, Word]]] = {
             lambda given: {"days": int(given["days"])} if given.get("days") else {},
         ),
     },
-    "cluster": {**MANAGER_WORDS},
+    "cluster": {**CLUSTER_WORDS, **MANAGER_WORDS},
     "lifecycle": {
         "status": Word("the last pass, by rule", "GET", "/admin/v1/lifecycle/{bucket}", ("bucket",)),
         "dry-run": Word("what would be done now", "POST", "/admin/v1/lifecycle/{bucket}/dry-run", ("bucket",)),

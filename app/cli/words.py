@@ -12,7 +12,9 @@ Given = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class Word:
     """One verb. `path`: with {argument} in it, escaped when filled. `names`: positional arguments, "NAME?" one that may
-    be missing. `options`: long options without dashes, "tag*" one that repeats. `content`: of the body."""
+    be missing, "NAME+" one or more. `options`: long options without dashes, "tag*" one that repeats, "now!" one without
+    a value. `content`: of the body; ValueError for what cannot be meant. `shown`: the answer for people, line by line;
+    None takes the form all answers have."""
 
     text: str
     method: str
@@ -20,6 +22,7 @@ class Word:
     names: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     content: Callable[[Given], Content] | None = None
+    shown: Callable[[Any], list[str]] | None = None
 
     def target(self, given: Given) -> str:
         """The path of the request."""

@@ -11,7 +11,13 @@ from flask import Response
 
 from app.core.errors import S3Error
 
-_NAMES: Final[Mapping[type, str]] = {str: "a text", int: "a number", bool: "true or false", dict: "an object"}
+_NAMES: Final[Mapping[type, str]] = {
+    str: "a text",
+    int: "a number",
+    bool: "true or false",
+    dict: "an object",
+    list: "a list",
+}
 
 
 def fields(content: bytes, **kinds: type) -> dict[str, Any]:

@@ -1,0 +1,90 @@
+"""The words of `zapfs admin cluster` for devices, profiles and healing.
+
+Knows arguments, the requests they become (docs/admin.md); sizes and rates are written as in settings.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from app.cli import layout_tables
+from app.cli.words import Content, Given, Word
+from app.config_values import whole
+from app.core.limits import TIB
+
+_CLUSTER: Final = "/v1/cluster"
+_size: Final = whole(0, TIB)
+
+
+def _devices(given: Given) -> Content:
+    """WHAT...: a number is a device, `waiting` all that wait, anything else a node (`node=12` one named by digits)."""
+    devices: list[int] = []
+    nodes: list[str] = []
+    waiting = False
+    for what in given["what"]:
+        if what.isdigit():
+            devices.append(int(what))
+        elif what == "waiting":
+            waiting = True
+        else:
+            nodes.append(what.removeprefix("node="))
+    content: dict[str, Any] = {"devices": devices, "nodes": nodes, "waiting": waiting}
+    return {**content, "lost": True} if given.get("lost") else content
+
+
+def _profile(given: Given) -> Content:
+    """`redundancy`: a number of copies, or DATA+PARITY."""
+    data, plus, parity = str(given["redundancy"]).partition("+")
+    content: dict[str, Any] = {"data": int(data), "parity": int(parity)} if plus else {"copies": int(data)}
+    if given.get("compression"):
+        content["compression"] = given["compression"]
+    if given.get("inline"):
+        content["inline_bytes"] = _size(given["inline"])
+    return content
+
+
+def _healing(given: Given) -> Content:
+    content: dict[str, Any] = {}
+    if given.get("rate"):
+        content["rate"] = _size(given["rate"])
+    if given.get("days"):
+        content["days"] = int(given["days"])
+    if given.get("now"):
+        content["now"] = True
+    if given.get("pause") and given.get("go_on"):
+        raise ValueError("--pause and --go-on exclude each other")
+    if given.get("pause") or given.get("go_on"):
+        content["paused"] = bool(given["pause"])
+    return content
+
+
+def _change(verb: str, text: str, *options: str) -> Word:
+    path = f"{_CLUSTER}/{verb}"
+    return Word(text, "POST", path, ("what+",), options, _devices, layout_tables.changed)
+
+
+def _heal(kind: str, text: str, *options: str) -> Word:
+    chosen = ("rate", "pause!", "go_on!", *options)
+    return Word(text, "POST", f"{_CLUSTER}/{kind}", (), chosen, _healing, layout_tables.healing)
+
+
+CLUSTER_WORDS: Final[Mapping[str, Word]] = {
+    "status": Word("everything at a glance", "GET", _CLUSTER, shown=layout_tables.status),
+    "nodes": Word("file hosts and gateways", "GET", f"{_CLUSTER}/nodes", shown=layout_tables.rows),
+    "devices": Word("every device", "GET", f"{_CLUSTER}/devices", shown=layout_tables.rows),
+    "profiles": Word("every profile, with its blobs", "GET", f"{_CLUSTER}/profiles", shown=layout_tables.rows),
+    "layout": Word("which devices hold which groups", "GET", f"{_CLUSTER}/layout", shown=layout_tables.maps),
+    "add": _change("add", "let devices (numbers, nodes, or `waiting`) take their share"),
+    "drain": _change("drain", "empty devices (numbers or nodes), which serve until they are empty"),
+    "remove": _change("remove", "forget devices that are drained or whose node is down", "lost!"),
+    "profile": Word(
+        "define a storage class for what is written from now on: copies, or DATA+PARITY",
+        "PUT",
+        f"{_CLUSTER}/profiles/{{storage_class}}",
+        ("storage_class", "redundancy"),
+        ("compression", "inline"),  # --inline-bytes is the setting of one machine
+        _profile,
+    ),
+    "repair": _heal("repair", "how fast each host makes whole what is short"),
+    "rebalance": _heal("rebalance", "how fast each host sends fragments home"),
+    "scrub": _heal("scrub", "how often and how fast each host verifies all its bytes; --now begins", "days", "now!"),
+}
