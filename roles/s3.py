@@ -29,6 +29,7 @@ from app.services.buckets.buckets import Buckets, Defaults
 from app.services.buckets.configs import Configs
 from app.services.content.blobs import Blobs
 from app.services.content.keyring import Keyring
+from app.services.content.profiles import Profiles
 from app.services.content.reading import Reading
 from app.services.content.sealing import Sealing
 from app.services.gate.access import Access
@@ -103,7 +104,8 @@ def _surface(running: Running, ground: Ground, sealing: Sealing) -> tuple[Surfac
     buckets = Buckets(
         store, guard, ownership, SOURCES, Defaults(settings.object_ownership, settings.block_public_access)
     )
-    drafts = Drafts(guard, ownership, sealing, settings.storage_classes)
+    profiles = Profiles(lambda: cluster.state().placement)
+    drafts = Drafts(guard, ownership, sealing, settings.storage_classes, profiles)
     blobs = Blobs(store, chunks, BufferPool(settings.buffer_budget_bytes), running.offload, SOURCES)
     reading = Reading(store, chunks, SOURCES)
     board = FileReadBoard(DataDir(settings.data_dir).reads)
