@@ -28,7 +28,7 @@ from app.services.background.inventory import Inventories
 from app.services.background.lifecycle import Lifecycle, LifecycleSettings
 from app.services.background.lifecycle_status import LifecycleStatus
 from app.services.background.notifications import Deliveries, DeliverySettings, Target
-from app.services.background.transitions import LOCAL, Transitions
+from app.services.background.transitions import Transitions
 from app.services.buckets.acting_configs import ActingConfigs
 from app.services.content.blobs import Blobs
 from app.services.content.reading import Reading
@@ -174,7 +174,7 @@ def _objects(running: Running, ground: Ground) -> Objects:
 
 def _lifecycle(settings: Settings, store: MetadataStore) -> Lifecycle:
     # Every class of this machine is kept alike: there is one profile.
-    transitions = Transitions(store, dict.fromkeys((*settings.storage_classes, "STANDARD"), LOCAL))
+    transitions = Transitions(store, {*settings.storage_classes, "STANDARD"})
     expiring = Expiring(store, SOURCES, transitions, notifications.of_system)
     clock = Clock(settings.lifecycle_day_s * 1000)
     pace = LifecycleSettings(holder(settings), clock, settings.transition_bytes_min, _pause)

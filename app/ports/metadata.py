@@ -20,6 +20,7 @@ from app.core.types import (
     BlobId,
     Bucket,
     BucketId,
+    ChunkEntry,
     ChunkId,
     Content,
     ContentPage,
@@ -75,6 +76,21 @@ class PartCommit(NamedTuple):
     content: Content
     uploaded: frozenset[ChunkId] = frozenset()
     pinned: bool = False
+
+
+class ChunkMove(NamedTuple):
+    """A content refers to the same bytes as another chunk: `old`, an entry of page `page` of `ref_id`, becomes `new`.
+
+    `uploaded`: the blob of `new` was written for this move, durable already; else its chunk must still be live. The old
+    chunk, where that was its last reference, leaves its blob to be removed at `not_before_ms`.
+    """
+
+    ref_id: RefId
+    page: int
+    old: ChunkEntry
+    new: ChunkEntry
+    uploaded: bool
+    not_before_ms: int
 
 
 class Completion(NamedTuple):
@@ -304,6 +320,10 @@ class MetadataStore(Protocol):
     def publish(self, ref_id: RefId, blobs: Sequence[tuple[ChunkId, BlobId, int]]) -> dict[ChunkId, BlobId]:
         """P3, blobs (with plaintext length) durable already: returns the blob that holds each chunk from now on. Own
         blobs that lost are queued for removal. Conflict when the attempt's reference is gone (blob queued too)."""
+
+    def chunk_move(self, move: ChunkMove) -> None:
+        """References, entries and release in one transaction. Missing when the content is gone; Conflict when it no
+        longer names `old`, or as from an unpinned commit; then nothing changed."""
 
     # --- sweeps: each call is one bounded step; running one twice, or two at once, is harmless
     def outbox_step(self, now_ms: int, grace_ms: int, limit: int) -> int:

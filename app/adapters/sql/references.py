@@ -147,6 +147,15 @@ def queue_blob(db: Session, blob_id: BlobId, not_before_ms: int) -> bool:
     return queued.rowcount == 1
 
 
+def take_over(db: Session, ref_id: RefId, entry: ChunkEntry, uploaded: bool) -> BlobId:
+    """Refer to one more chunk, published here where it was `uploaded`, else live still; the blob that holds it from now
+    on. Conflict as from an unpinned commit."""
+    blobs = _settle_unpinned(
+        db, Content(ref_id, entry.length, None, (entry,)), frozenset([entry.chunk_id] if uploaded else [])
+    )
+    return blobs[entry.chunk_id]
+
+
 def live_blobs(db: Session, chunk_ids: Sequence[ChunkId]) -> dict[ChunkId, BlobId]:
     """Those of `chunk_ids` that are live, as seen now; outside a transaction this is a hint."""
     asked = {chunk_id: db.execute(_LIVE, (chunk_id, STATE_LIVE)) for chunk_id in chunk_ids}

@@ -6,7 +6,7 @@ Must not know statements (the modules beside it), nor how a database runs them (
 import os
 from collections.abc import Callable, Sequence
 
-from app.adapters.sql import appends, buckets, commits, configs, queues, references, sweeps, uploads, versions
+from app.adapters.sql import appends, buckets, commits, configs, moves, queues, references, sweeps, uploads, versions
 from app.adapters.sql.namespace import NamespaceCache
 from app.adapters.sql.session import Database, Namespace
 from app.adapters.sql.sqlite_database import SqliteDatabase
@@ -31,6 +31,7 @@ from app.ports.metadata import (
     Appending,
     BlobClaim,
     Check,
+    ChunkMove,
     Commit,
     Completion,
     Deletion,
@@ -206,6 +207,9 @@ class SqlStore:
         if not whole:  # raised only now, since queueing the lost blobs had to be committed
             raise Conflict("the attempt's reference is gone")
         return winners
+
+    def chunk_move(self, move: ChunkMove) -> None:
+        self._database.change(moves.chunk_move, move)
 
     # --- sweeps
     def outbox_step(self, now_ms: int, grace_ms: int, limit: int) -> int:

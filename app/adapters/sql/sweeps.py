@@ -80,6 +80,12 @@ def references_scrub_step(
     return len(dead), (rows[-1][0], rows[-1][1]) if len(rows) == limit else None
 
 
+def release_chunk(db: Session, chunk_id: ChunkId, ref_id: RefId, not_before_ms: int) -> None:
+    """Drop one reference; the chunk goes with its last."""
+    held, referred = _drop(db, chunk_id, ref_id)
+    _reclaim(db, chunk_id, held.fetchone(), referred.fetchone(), not_before_ms)
+
+
 def gc_counts(db: Session) -> GcCounts:
     """Row counts; each is one walk of its smallest index."""
     counts = db.execute(

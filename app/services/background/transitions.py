@@ -1,22 +1,19 @@
-"""Storage classes as profiles, and moving a version from one to another.
+"""Moving a version from one storage class to another.
 
-Knows which classes this server has and what each means for the bytes. On one machine every class is the same profile
-(chunks on the local devices), so that a move changes what the version says and not one chunk. A class with another
-profile needs its chunks written again first: `rewrite` is where that is done, before the version says so.
+Knows which classes there are. On one machine all of them are kept alike, so that a move changes what the version says
+and not one chunk. A class with another profile needs its chunks written again first: `rewrite` (rewriting.py) is where
+that is done, before the version says so.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container
 from dataclasses import replace
-from typing import Final
 
 from app.core.errors import Conflict, Missing
 from app.core.types import NULL_PLACE, NULL_VERSION, Attributes, Bucket, Version, VersionPlace
 from app.ports.metadata import Announce, MetadataStore
 
-LOCAL: Final = "local"
-"""The profile of one machine: every chunk once, on its devices."""
-Rewrite = Callable[[Version, str], None]
-"""(version, profile): make the bytes lie as the profile says, durable on return."""
+Rewrite = Callable[[Bucket, Version, str], None]
+"""(bucket, version, storage class): make the bytes lie as the class says there, durable on return."""
 
 
 def place_of(version: Version) -> VersionPlace:
@@ -36,26 +33,24 @@ def _judged_by(version: Version) -> tuple[object, ...]:
 
 
 class Transitions:
-    """`profiles`: the profile of each storage class. `rewrite` is asked when a move changes the profile."""
+    """`classes`: those objects can be moved to. `rewrite`: None where all classes are kept alike."""
 
-    def __init__(self, store: MetadataStore, profiles: Mapping[str, str], rewrite: Rewrite | None = None) -> None:
+    def __init__(self, store: MetadataStore, classes: Container[str], rewrite: Rewrite | None = None) -> None:
         self._store = store
-        self._profiles = profiles
+        self._classes = classes
         self._rewrite = rewrite
 
     def knows(self, storage_class: str) -> bool:
         """Whether objects can be moved there."""
-        profile = self._profiles.get(storage_class)
-        return profile is not None and (profile == LOCAL or self._rewrite is not None)
+        return storage_class in self._classes
 
     def move(self, bucket: Bucket, version: Version, storage_class: str, announce: Announce | None = None) -> Version:
         """The version in its new class, durable, and announced with that. Raises Conflict when it changed, Missing when
         it is gone."""
         if not self.knows(storage_class):
             raise Missing(f"no storage class {storage_class}")
-        profile = self._profiles[storage_class]
-        if self._rewrite is not None and profile != self._profiles.get(version.attributes.storage_class):
-            self._rewrite(version, profile)
+        if self._rewrite is not None:
+            self._rewrite(bucket, version, storage_class)
 
         def amend(found: Version) -> Attributes:
             if not same(version, found):
