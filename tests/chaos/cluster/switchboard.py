@@ -164,11 +164,13 @@ def opener(peer_port: int, port: int, members: dict[int, str]) -> int:
 
 
 def _inode(peer_port: int, port: int) -> str | None:
-    with open("/proc/net/tcp") as table:
-        for line in table:
-            fields = line.split()
-            if fields[1].endswith(f":{peer_port:04X}") and fields[2].endswith(f":{port:04X}"):
-                return fields[9]
+    outer = f"{int.from_bytes(socket.inet_aton(OUTER), sys.byteorder):08X}:{port:04X}"
+    for name in ("tcp", "tcp6"):  # a socket of the newer family may well speak to an address of the older
+        with open(f"/proc/net/{name}") as table:
+            for line in table:
+                fields = line.split()
+                if fields[1].endswith(f":{peer_port:04X}") and fields[2].endswith(outer):
+                    return fields[9]
     return None
 
 
