@@ -16,7 +16,7 @@ class WorldDevice:
         self.device_id = f"{number:032x}"
         self.held_by_id = {}  # fragment id -> (name, bytes, sound)
         self.mended_s = {}  # fragment id -> when a sound one was put where a damaged one had been
-        self._rotten = set()
+        self.rotten = set()
         self._before = before
 
     def put(self, name, data):
@@ -24,8 +24,8 @@ class WorldDevice:
         if name.blob_id in self.held_by_id:
             raise Conflict("held already")
         self.held_by_id[name.blob_id] = name, bytes(data), True
-        if name.blob_id in self._rotten:
-            self._rotten.discard(name.blob_id)
+        if name.blob_id in self.rotten:
+            self.rotten.discard(name.blob_id)
             self.mended_s[name.blob_id] = self.clock()
 
     def whole(self, fragment_id):
@@ -64,7 +64,7 @@ class WorldDevice:
     def rot(self, fragment_id):
         name, data, _ = self.held_by_id[fragment_id]
         self.held_by_id[fragment_id] = name, data, False
-        self._rotten.add(fragment_id)
+        self.rotten.add(fragment_id)
 
     def is_sound(self, fragment_id):
         return fragment_id in self.held_by_id and self.held_by_id[fragment_id][2]

@@ -13,7 +13,7 @@ import gevent
 from app.adapters.erasure import codec
 from app.core.cluster import ClusterState, apply
 from app.core.cluster.layout_commands import FoundCluster, PutProfile, RegisterNode, SetDeviceState
-from app.core.errors import Unavailable
+from app.core.errors import Full, Unavailable
 from app.core.ids import make_id
 from app.core.layout.blob_ids import blob_id_for, blob_of, fragment_id, group_of, index_of
 from app.core.layout.mapping import handoffs
@@ -95,7 +95,7 @@ class Member:
                 self.suspects,
             ),
             DataParts(lambda number: world.reach(self, number), codec, Inline(), self.cursor),
-            TimeParts(Sources(world.now_ms, world.fresh_id), lambda: world.now_s, lambda _: None),
+            TimeParts(Sources(world.now_ms, world.fresh_id), lambda: world.now_s, world.pause),
             NodeSettings(bytes_per_s=0, scrub_days=30),
         )
 
@@ -117,15 +117,22 @@ class Blob:
         self.fragments = fragments
         self.epoch = epoch
 
+    def named(self, index):
+        """The name fragment `index` is stored under."""
+        return BlobName(fragment_id(self.name.blob_id, index), self.name.chunk_id, self.name.ref_id)
+
 
 class World:
     """See the module docstring. `live`: acknowledged and not deleted."""
 
-    def __init__(self, seed, calm=False):
+    def __init__(self, seed, calm=False, devices=None):
         self.random = Random(seed)
         self.calm = calm  # nothing fails by itself
+        self.writing_under = None  # a storage class; None = any profile
+        self.watch = lambda what, device, fragment: None
+        self.full = set()  # devices that take nothing
         self.commands = 0
-        self.now_s = 1_000_000.0
+        self.now_s = 1_700_000_000.0
         self.members = {}
         self.devices = {}
         self.live = {}
@@ -138,11 +145,23 @@ class World:
         self.dead = set()  # devices that will not answer before they come in again, empty
         self.state = ClusterState()
         self.command(FoundCluster("", "0" * 32, GROUPS))
+        if devices is None:
+            self.found_at_random()
+        else:
+            for number in range(1, devices + 1):
+                self.add_device(f"node-{number}")
+            self.set_state(IN, *self.truth.devices)
+        self.hear()
+
+    def found_at_random(self):
         for number in range(1, self.random.randint(4, 10)):
             self.add_device(f"node-{number if self.random.random() < 0.8 else max(1, number - 1)}")
         self.set_state(IN, *self.truth.devices)
         for profile in self.random.sample(PROFILES, self.random.randint(0, len(PROFILES))):
             self.command(PutProfile("", profile))
+
+    def hear(self):
+        """Everybody who can hears the newest."""
         for member in self.members.values():
             member.hear()
 
@@ -157,6 +176,11 @@ class World:
 
     def fresh_id(self):
         return make_id(self.now_ms(), self.random.randbytes(10))
+
+    def pause(self, seconds):
+        """A pace waits: little, compared to how long it takes for something to be known."""
+        self.now_s += seconds
+        gevent.sleep(0)
 
     def tick(self, seconds):
         self.now_s += seconds
@@ -178,10 +202,9 @@ class World:
             if blob.epoch == command.epoch or key[0] != command.width or key[1] not in command.groups:
                 continue
             for index, home in homes_of(blob.profile, self.truth.homes(blob.name.blob_id)):
-                there = self.devices[home].held_by_id
-                assert fragment_id(blob.name.blob_id, index) in there, (
-                    f"group {key} is not complete: {home} misses {index}"
-                )
+                device, fragment = self.devices[home], fragment_id(blob.name.blob_id, index)
+                there = fragment in device.held_by_id or fragment in device.rotten  # then it is being replaced
+                assert there, f"group {key} is not complete: {home} misses {index}"
 
     def command(self, command):
         self.commands += 1
@@ -196,7 +219,7 @@ class World:
         """One more, on a node old or new; it waits."""
         number = self.truth.numbered + 1
         mine = {d.device_id: d.capacity_bytes for d in self.truth.devices.values() if d.node_id == node_id}
-        mine[f"{number:032x}"] = self.random.choice((1, 1, 2)) << 40
+        mine[f"{number:032x}"] = (1 if self.calm else self.random.choice((1, 1, 2))) << 40
         outcome = self.command(RegisterNode("", node_id, "127.0.0.1:1", f"zone-{number % 3}", mine, self.now_ms()))
         assert not outcome.error, outcome.message
         self.devices[number] = WorldDevice(number, self.before, lambda: self.now_s)
@@ -225,6 +248,9 @@ class World:
             raise Unavailable("down")
         if not self.calm and self.random.random() < 0.01:
             raise Unavailable("a lost packet")
+        self.watch(what, device, fragment)
+        if what == "put" and device.number in self.full:
+            raise Full("full")
         if self.kill_in:
             self.kill_in -= 1
             if not self.kill_in:
@@ -237,7 +263,7 @@ class World:
         self.healing_deletes += 1
         if blob_of(fragment) not in self.live or not device.is_sound(fragment):
             return
-        if device.mended_s.get(fragment) == self.now_s:
+        if self.now_s - device.mended_s.get(fragment, 0) < 1:
             # Two nodes replace the same damaged fragment at once: the second takes out what the first put, with the
             # same bytes in hand. Never less is left than there was before either began.
             self.races += 1
@@ -265,29 +291,33 @@ class World:
         writer = self.random.choice(list(self.members.values()))
         placement = writer.placement
         profile = self.random.choice(list(placement.profiles.values()))
-        chunk = self.random.randbytes(CHUNK)
-        made = (
-            [bytes(f) for f in codec(profile.data, profile.parity).encode(chunk)]
-            if profile.erasure
-            else [chunk] * profile.width
-        )
-        name = BlobName(blob_id_for(profile.number, self.fresh_id()), self.random.randbytes(32), self.fresh_id())
-        spare = list(reversed(handoffs(placement, name.blob_id)))
-        durable = set()
+        if self.writing_under is not None:
+            profile = placement.profile_for(self.writing_under)
+        blob = self.made(profile)
+        spare = list(reversed(handoffs(placement, blob.name.blob_id)))
         cut_off = not self.calm and self.random.random() < 0.2
         cut_off_at = self.random.randrange(profile.width) if cut_off else profile.width
-        for index, home in homes_of(profile, placement.homes(name.blob_id))[:cut_off_at]:
+        durable = set()
+        for index, home in homes_of(profile, placement.homes(blob.name.blob_id))[:cut_off_at]:
             number = home if self.answers(home) else None
             while number is None and spare:
                 number = spare.pop()
                 number = number if self.answers(number) else None
-            if number is not None and not (self.devices[number].held_by_id.get(placed(name, index).blob_id)):
-                self.devices[number].put(placed(name, index), memoryview(made[index]))
+            if number is not None and blob.named(index).blob_id not in self.devices[number].held_by_id:
+                self.devices[number].put(blob.named(index), memoryview(blob.fragments[index]))
                 durable |= {number} if self.counts(self.devices[number]) else set()
-        blob = Blob(name, profile, made, self.truth.current.epoch)
-        (self.live if len(durable) >= profile.quorum else self.gone)[name.blob_id] = blob
+        (self.live if len(durable) >= profile.quorum else self.gone)[blob.name.blob_id] = blob
         if 0 < len(durable) < profile.width and self.random.random() < 0.5:
-            self.random.choice(list(self.members.values())).suspects.blobs.append(name.blob_id)
+            self.random.choice(list(self.members.values())).suspects.blobs.append(blob.name.blob_id)
+
+    def made(self, profile):
+        """A new blob, nowhere yet."""
+        chunk = self.random.randbytes(CHUNK)
+        fragments = [chunk] * profile.width
+        if profile.erasure:
+            fragments = [bytes(f) for f in codec(profile.data, profile.parity).encode(chunk)]
+        name = BlobName(blob_id_for(profile.number, self.fresh_id()), self.random.randbytes(32), self.fresh_id())
+        return Blob(name, profile, fragments, self.truth.current.epoch)
 
     def answers(self, number):
         return self.node_of(number).up and number not in self.dead
@@ -421,8 +451,3 @@ class Reached:
                 self._world.calling = None
 
         return call
-
-
-def placed(name, index):
-    """The name fragment `index` is stored under."""
-    return BlobName(fragment_id(name.blob_id, index), name.chunk_id, name.ref_id)

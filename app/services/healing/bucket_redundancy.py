@@ -118,6 +118,10 @@ class RedundancyOfBuckets:
             if scarce:
                 width = max(len(self._homes(view, s)) for s in scarce)
                 answered = look_on(self._devices, number, every_fragment(scarce, max(width, 1))) and answered
+        # What somebody held when homes were asked may have been pushed home before that one was asked.
+        for number in sorted(wanted.keys() & view.up):
+            again = [(s, index) for s, index in wanted[number] if not s.where.get(index)]
+            answered = look_on(self._devices, number, again) and answered
         for sighting in found:
             one = self._level(view, sighting, answered=answered)
             report.full += one == FULL

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 _BURST_S: Final = 1.0  # what may be saved up while idle
+_WAIT_S_MIN: Final = 0.001
 _WAIT_S_MAX: Final = 5.0  # at once, so that a turn can be ended and a change of the rate is noticed
 
 
@@ -31,7 +32,7 @@ class Pace:
         self._accrue()
         self._saved -= count
         while self._saved < 0 and (rate := self._bytes_per_s()) > 0:
-            self._pause(min(_WAIT_S_MAX, -self._saved / rate))
+            self._pause(min(_WAIT_S_MAX, max(_WAIT_S_MIN, -self._saved / rate)))
             self._accrue()
         self._saved = max(self._saved, 0.0)
 

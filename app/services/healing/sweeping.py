@@ -54,9 +54,12 @@ class Walk:
     def asked(self) -> list[int]:
         """Devices whose lists are compared: homes, and former homes while the group has not left them. Before a group
         is called complete under a new epoch everybody is asked: what was handed off may be all that is left of a blob.
+
+        Homes come last: what is pushed home meanwhile is seen where it was, or else where it is by then.
         """
         near = [n for n in dict.fromkeys((*self.homes, *self.view.former_homes(self.key))) if n in self.view.up]
-        return near + sorted(self.view.up.difference(near)) if self.mending and self.is_moving() else near
+        far = sorted(self.view.up.difference(near)) if self.mending and self.is_moving() else []
+        return far + near[::-1]
 
     def is_moving(self) -> bool:
         """Whether the group leaves former homes."""
@@ -160,10 +163,17 @@ class Sweeping:
         width, likely = each.key[0], others[: each.key[0]] if each.mending else []
         for number in likely:
             answered = look_on(self._data.device, number, every_fragment(sightings, width)) and answered
-        scarce = [s for s in sightings if s.distinct <= each.view.placement.profiles[profile_of(s.blob_id)].needed]
+        scarce = [s for s in sightings if s.distinct <= self._needed(each, s)]
         for number in others[len(likely) :] if scarce else []:
             answered = look_on(self._data.device, number, every_fragment(scarce, width)) and answered
+        # What others held when homes were listed may have been pushed home before others were asked.
+        lost = [s for s in sightings if s.distinct < self._needed(each, s)]
+        for number in each.asked() if lost else []:
+            answered = look_on(self._data.device, number, every_fragment(lost, width)) and answered
         return answered
+
+    def _needed(self, each: Walk, sighting: Sighting) -> int:
+        return each.view.placement.profiles[profile_of(sighting.blob_id)].needed
 
     def _settle(self, each: Walk, batch: Batch, pair: Judged, answered: bool, found: Found) -> None:
         """Mend a short blob as far as it can be, and count it as it is then."""
