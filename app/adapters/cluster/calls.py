@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 
-from app.adapters.cluster.channels import Channels, final, leader_of, told
+from app.adapters.cluster.channels import FOREIGN, Channels, final, leader_of, told
 from app.core.errors import Conflict, Unavailable
 from app.core.limits import (
     CONTROL_CALL_SECONDS_MAX,
@@ -75,6 +75,7 @@ class Managers:
         while not self._closed.is_set():
             waiting = list(self.addresses)
             tried: set[str] = set()
+            reasons: list[str] = []
             while waiting:
                 address = waiting.pop(0)
                 left = deadline - self._monotonic()
@@ -85,7 +86,10 @@ class Managers:
                     return self._once(address, method, request, min(left, CONTROL_TRY_SECONDS_MAX))
                 except grpc.RpcError as error:
                     reason, hint = self._failed(address, error)
+                    reasons.append(reason)
                     waiting[:0] = [hint] if hint else []
+            if reasons and all(one.endswith(FOREIGN) for one in reasons):
+                break  # nobody's secret changes while we wait
             if deadline - self._monotonic() <= pause:
                 break
             self._closed.wait(pause)

@@ -40,6 +40,7 @@ _OPTIONS: Final = (
 )
 QUIET: Final = ("GRPC_VERBOSITY", "NONE")
 """In the environment before gRPC begins: what it would say of lost connections is said by us, once and in our form."""
+FOREIGN: Final = "is no manager of this cluster, or this node is none of its: cluster_secret differs"
 _prepared = False
 
 
@@ -114,7 +115,7 @@ def told(address: str, error: grpc.RpcError) -> str:
     """One line on a failure, for an operator."""
     text = str(error.details() or error.code().name).splitlines()[0]
     if "CERTIFICATE_VERIFY_FAILED" in text or "handshake failed" in text:
-        return f"{address} is no manager of this cluster, or this node is none of its: cluster_secret differs"
+        return f"{address} {FOREIGN}"
     return f"{address}: {text}"
 
 

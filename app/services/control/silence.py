@@ -43,20 +43,27 @@ class Silence:
     def _led_step(self) -> list[str]:
         lines = []
         placement = self._placement()
+        holders = {one.node_id for one in placement.devices.values() if one.state == IN}
+        # Where nobody is heard it is this manager that is cut off; and nothing would be left in.
+        deaf = not any(self._heartbeats.heard(node_id, HEARTBEAT_SECONDS_MAX) for node_id in holders)
         for node_id in placement.nodes:
             silent_s = self._heartbeats.silent_s(node_id)
             own = [device for device in placement.devices.values() if device.node_id == node_id]
-            inside = [one for one in own if one.state in (IN, DRAINING)]
+            inside = [one for one in own if one.state == IN]
+            leaving = [one for one in own if one.state == DRAINING]
             outside = [one for one in own if one.state == OUT and one.silent]
-            if inside and self._out_after_s and silent_s >= self._out_after_s and self._set(inside, OUT):
+            too_long = 0 < self._out_after_s <= silent_s and not deaf
+            if leaving and too_long:
+                self._set(leaving, OUT, silent=False)  # it was to go, and stays gone
+            if inside and too_long and self._set(inside, OUT, silent=True):
                 lines.append(f"{node_id} has been silent for {silent_s:.0f} s: its devices are out")
             elif outside and self._heartbeats.heard(node_id, HEARTBEAT_SECONDS_MAX) and self._set(outside, IN):
                 lines.append(f"{node_id} is back: its devices are in again")
         return lines
 
-    def _set(self, devices: list[Device], state: str) -> bool:
+    def _set(self, devices: list[Device], state: str, *, silent: bool = False) -> bool:
         numbers = tuple(device.number for device in devices)
         try:
-            return not self._submit(SetDeviceState(self._new_id().hex(), numbers, state, silent=state == OUT)).error
+            return not self._submit(SetDeviceState(self._new_id().hex(), numbers, state, silent)).error
         except Unavailable:
             return False  # the next step tries again, if it still leads
