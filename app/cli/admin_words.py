@@ -27,7 +27,7 @@ def add_words(subjects: "argparse._SubParsersAction[argparse.ArgumentParser]", c
             one = groups.get(group, verbs).add_parser(last, parents=[common], help=word.text)
             one.set_defaults(verb=verb)
             for name in word.names:
-                one.add_argument(name.rstrip("?+"), nargs=name[-1] if name[-1] in "?+" else None)
+                one.add_argument(name.rstrip("?*"), nargs=name[-1] if name[-1] in "?*" else None)
             for option in word.options:
                 flag = "--" + option.rstrip("*!").replace("_", "-")
                 if option.endswith("*"):

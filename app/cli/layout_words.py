@@ -12,23 +12,19 @@ from app.config_values import whole
 from app.core.limits import TIB
 
 _CLUSTER: Final = "/v1/cluster"
-_size: Final = whole(0, TIB)
 
 
 def _devices(given: Given) -> Content:
-    """WHAT...: a number is a device, `waiting` all that wait, anything else a node (`node=12` one named by digits)."""
-    devices: list[int] = []
-    nodes: list[str] = []
-    waiting = False
-    for what in given["what"]:
-        if what.isdigit():
-            devices.append(int(what))
-        elif what == "waiting":
-            waiting = True
-        else:
-            nodes.append(what.removeprefix("node="))
-    content: dict[str, Any] = {"devices": devices, "nodes": nodes, "waiting": waiting}
-    return {**content, "lost": True} if given.get("lost") else content
+    """WHAT...: a number is a device, anything else a node (`node=12` one named by digits)."""
+    what = given["what"]
+    content: dict[str, Any] = {
+        "devices": [int(one) for one in what if one.isdigit()],
+        "nodes": [one.removeprefix("node=") for one in what if not one.isdigit()],
+    }
+    content |= {name: True for name in ("waiting", "lost") if given.get(name)}
+    if not what and not given.get("waiting"):
+        raise ValueError("name devices by number, or nodes")
+    return content
 
 
 def _profile(given: Given) -> Content:
@@ -57,9 +53,13 @@ def _healing(given: Given) -> Content:
     return content
 
 
+def _size(text: str) -> int:
+    return whole(0, TIB)(text)
+
+
 def _change(verb: str, text: str, *options: str) -> Word:
     path = f"{_CLUSTER}/{verb}"
-    return Word(text, "POST", path, ("what+",), options, _devices, layout_tables.changed)
+    return Word(text, "POST", path, ("what*",), options, _devices, layout_tables.changed)
 
 
 def _heal(kind: str, text: str, *options: str) -> Word:
@@ -73,9 +73,9 @@ CLUSTER_WORDS: Final[Mapping[str, Word]] = {
     "devices": Word("every device", "GET", f"{_CLUSTER}/devices", shown=layout_tables.rows),
     "profiles": Word("every profile, with its blobs", "GET", f"{_CLUSTER}/profiles", shown=layout_tables.rows),
     "layout": Word("which devices hold which groups", "GET", f"{_CLUSTER}/layout", shown=layout_tables.maps),
-    "add": _change("add", "let devices (numbers, nodes, or `waiting`) take their share"),
+    "add": _change("add", "let devices (numbers, nodes, or all with --waiting) take their share", "waiting!"),
     "drain": _change("drain", "empty devices (numbers or nodes), which serve until they are empty"),
-    "remove": _change("remove", "forget devices that are drained or whose node is down", "lost!"),
+    "remove": _change("remove", "forget devices that are drained or whose node is down (--lost: or up)", "lost!"),
     "profile": Word(
         "define a storage class for what is written from now on: copies, or DATA+PARITY",
         "PUT",

@@ -12,7 +12,7 @@ Given = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class Word:
     """One verb. `path`: with {argument} in it, escaped when filled. `names`: positional arguments, "NAME?" one that may
-    be missing, "NAME+" one or more. `options`: long options without dashes, "tag*" one that repeats, "now!" one without
+    be missing, "NAME*" any number. `options`: long options without dashes, "tag*" one that repeats, "now!" one without
     a value. `content`: of the body; ValueError for what cannot be meant. `shown`: the answer for people, line by line;
     None takes the form all answers have."""
 

@@ -126,7 +126,7 @@ def rig(tmp_path, monkeypatch, capsys) -> Iterator[Rig]:
 def test_waiting_devices_are_added_and_the_cluster_is_healed_when_every_node_says_so(rig):
     rig.register(1, 2, 3)
     assert rig.json("status")["not_healed_because"] == ["no device is in yet"]
-    assert rig("add", "waiting") == "added: 1, 2, 3, 4, 5, 6\n"
+    assert rig("add", "--waiting") == "added: 1, 2, 3, 4, 5, 6\n"
     assert "node file-1 has not told of epoch 1 yet" in rig("status")
     rig.settle()
     told = rig.json("status")
@@ -142,7 +142,7 @@ def test_waiting_devices_are_added_and_the_cluster_is_healed_when_every_node_say
 
 def test_nothing_short_unswept_moving_or_down_is_called_healed(rig):
     rig.register(1, 2, 3)
-    rig("add", "waiting")
+    rig("add", "--waiting")
     rig.settle()
     for level in ("reduced", "critical", "lost", "unswept"):
         rig.beat(2, LedgerReport(full=5, **{level: 3}))
@@ -174,7 +174,7 @@ def test_a_node_is_drained_and_then_removed_with_its_devices(rig):
 
 def test_a_lost_node_s_devices_go_out_at_once_and_are_forgotten_when_the_transition_has_ended(rig):
     rig.register(1, 2, 3, 4)
-    rig("add", "waiting")
+    rig("add", "--waiting")
     rig.settle()
     rig.heard.silence("file-2")
     told = rig("remove", "file-2")
@@ -189,6 +189,8 @@ def test_a_lost_node_s_devices_go_out_at_once_and_are_forgotten_when_the_transit
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["add"], "name devices by number, or nodes"),
+        (["add", "--waiting", "node=7"], "There is no device or node 7."),
         (["add", "99"], "NoSuchEntity: There is no device or node 99."),
         (["drain", "file-9"], "There is no device or node file-9."),
         (["drain", "1"], "device 1 is waiting: it cannot be draining"),
@@ -208,7 +210,7 @@ def test_what_cannot_be_is_refused_in_one_line(rig, words, said):
 
 def test_a_storage_class_is_defined_and_shown(rig):
     rig.register(1, 2, 3)
-    rig("add", "waiting")
+    rig("add", "--waiting")
     assert rig("profile", "STANDARD", "4+2", "--compression", "zstd", "--inline", "4KiB") == ("cluster profile: done\n")
     rig("profile", "REDUCED_REDUNDANCY", "2")
     rows = rig.json("profiles")["profiles"]
@@ -242,7 +244,7 @@ def test_work_under_way_tells_its_rate_and_when_it_will_be_done(rig):
 
 def test_the_maps_are_told_in_full_and_only_root_is_answered(rig, monkeypatch):
     rig.register(1, 2, 3)
-    rig("add", "waiting")
+    rig("add", "--waiting")
     maps = rig.json("layout")["maps"]
     assert maps == {"3": [list(homes) for homes in rig.writer.state().placement.current.maps[3]]}
     assert rig("layout").splitlines()[3].split() == ["3", "0", ",".join(map(str, maps["3"][0])), "yes"]
