@@ -104,9 +104,9 @@ class Mariadb:
 
 
 @cache
-def shared() -> Mariadb:
+def shared(*options: str) -> Mariadb:
     """One of this process, with one migrated database; gone when the process ends."""
-    made = Mariadb()
+    made = Mariadb(*options)
     atexit.register(made.end)
     made.start()
     made.make()

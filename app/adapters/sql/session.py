@@ -53,8 +53,8 @@ class Session(Protocol):
         """The statement once for each row."""
 
     def hold(self, bucket_id: BucketId, *keys: bytes) -> None:
-        """Until the transaction ends nobody else changes the stacks of these keys, versions or none, nor the bucket's
-        own row. Asked for once, before the first of them is read."""
+        """Until the transaction ends nobody else changes the stacks of these keys, versions or none. Asked for once,
+        before the first of them is read."""
 
 
 class Database(Protocol):

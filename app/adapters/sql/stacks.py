@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from app.adapters.sql import references, versions
 from app.adapters.sql.rows import KIND_PARTS, SEQ_MAX, VALUE_COLUMNS, version_of, version_values
-from app.adapters.sql.session import Session
+from app.adapters.sql.session import SHARED, Session
 from app.core.errors import Missing
 from app.core.types import NULL_PLACE, NULL_VERSION, BucketId, Version, Versioning
 from app.ports.metadata import Check, Deletion
@@ -22,7 +22,7 @@ _HEAD_VALUES = ", ".join(f"h.{name}" for name in VALUE_COLUMNS.split(", "))
 _MARKS = ", ?" * (VALUE_COLUMNS.count(",") + 1)
 _LOOK = (
     f"SELECT b.versioning, h.seq, {_HEAD_VALUES} FROM bucket b "
-    "LEFT JOIN obj_head h ON h.bucket_id = b.bucket_id AND h.key = ? WHERE b.bucket_id = ?"
+    f"LEFT JOIN obj_head h ON h.bucket_id = b.bucket_id AND h.key = ? WHERE b.bucket_id = ?{SHARED}"
 )
 _PUT_HEAD = f"REPLACE INTO obj_head (bucket_id, key, seq, {VALUE_COLUMNS}) VALUES (?, ?, ?{_MARKS})"
 _PUT_VERSION = (
@@ -71,7 +71,7 @@ class Leaving(NamedTuple):
 
 
 def look(db: Session, bucket_id: BucketId, key: bytes) -> Stack:
-    """Missing when the bucket is gone."""
+    """Missing when the bucket is gone; from here on it stays as it is. The key must be held (Session.hold)."""
     row = db.execute(_LOOK, (key, bucket_id)).fetchone()
     if row is None:
         raise Missing("the bucket is gone")

@@ -16,7 +16,6 @@ from app.core.limits import SQL_KEY_SLOTS, SQL_TRIP_CHARS_MAX
 from app.core.types import BucketId
 
 _SLOT: Final = "INSERT INTO key_lock (shard, slot) VALUES (0, ?) ON CONFLICT DO NOTHING"
-_BUCKET: Final = "SELECT 1 FROM bucket WHERE bucket_id = ? LOCK IN SHARE MODE"
 
 
 class Answer:
@@ -87,7 +86,6 @@ class Trips:
         in ascending order. Two keys of one slot only wait for each other."""
         for slot in sorted({crc32(key, crc32(bucket_id)) % SQL_KEY_SLOTS for key in keys}):
             self.execute(_SLOT, (slot,))
-        self.execute(_BUCKET, (bucket_id,))
 
     def begin(self) -> None:
         """A transaction."""
