@@ -46,6 +46,7 @@ class ClusterUnderTest:
         self.cluster = Cluster(planned(root, shape, wishes))
         self.links = Links(self._ports())
         self.held: set[str] = set()
+        self.altered: set[str] = set()
 
     # --- life
 
@@ -150,6 +151,7 @@ class ClusterUnderTest:
             return
         process = cluster_processes.of_member(self.member(name), self.cluster.plan.logs)
         process.command += arguments
+        (self.altered.add if arguments else self.altered.discard)(name)
         self.cluster.processes[name] = process
         process.start()
         self._know()
@@ -160,7 +162,7 @@ class ClusterUnderTest:
         for name in list(self.held):
             self.go_on(name)
         for name, process in self.processes.items():
-            if not process.alive():
+            if not process.alive() or name in self.altered:
                 self.restart(name)
         self.wait_ready(*self.cluster.members)
 

@@ -17,7 +17,6 @@ from tests.chaos.cluster.values import Etags, bytes_of, parts_of, value_of
 from tests.wire.connection import Answer, Closed, Connection, RawClient
 from tests.wire.signer import Credentials
 
-BUCKET = "chaos"
 HOT_KEYS = 4
 MANY_KEYS = 60
 SIZES = (60, 4_000, 20_000, 300_000, 1_500_000, 9_000_000)
@@ -56,13 +55,14 @@ class Scene:
 
     gateways: Sequence[tuple[str, int]]
     credentials: Credentials
+    bucket: str
     history: History = field(default_factory=History)
     etags: Etags = field(default_factory=Etags)
     known: dict[str, str] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
     wrong: list[str] = field(default_factory=list)
 
-    def keys(self) -> list[str]:
+    def all_keys(self) -> list[str]:
         """Every key anybody touches."""
         hot = [f"hot/{number}" for number in range(HOT_KEYS)]
         return hot + [f"many/{number:03}" for number in range(MANY_KEYS)]
@@ -115,12 +115,12 @@ class Client:
 
     def delete(self, key: str) -> None:
         """DELETE."""
-        self._change(Ask(key, Kind.DELETE), lambda: self._call("DELETE", f"/{BUCKET}/{key}"))
+        self._change(Ask(key, Kind.DELETE), lambda: self._call("DELETE", f"/{self.scene.bucket}/{key}"))
 
     def read(self, key: str) -> None:
         """GET, every byte compared."""
         called = time.monotonic()
-        answer = self._call("GET", f"/{BUCKET}/{key}")
+        answer = self._call("GET", f"/{self.scene.bucket}/{key}")
         seen = self._seen(answer)
         if answer is not None and answer.status == 200:
             seen = value_of(answer.body)
@@ -133,7 +133,7 @@ class Client:
         """GET of some bytes."""
         first = self.dice.choice((0, 1, 70_000, 1_000_000, 8_388_600))
         called = time.monotonic()
-        answer = self._call("GET", f"/{BUCKET}/{key}", headers={"range": f"bytes={first}-{first + 70_000}"})
+        answer = self._call("GET", f"/{self.scene.bucket}/{key}", headers={"range": f"bytes={first}-{first + 70_000}"})
         seen = self._seen(answer)
         if answer is not None and answer.status == 206:
             seen = self.scene.etags.value(answer.headers["etag"])
@@ -144,7 +144,7 @@ class Client:
     def listing(self, _: str) -> None:
         """LIST of the hot keys: a read of each."""
         called = time.monotonic()
-        answer = self._call("GET", f"/{BUCKET}?list-type=2&prefix=hot/")
+        answer = self._call("GET", f"/{self.scene.bucket}?list-type=2&prefix=hot/")
         if answer is None or answer.status != 200:
             return
         found = {key.decode(): unescape(etag.decode()) for key, etag in CONTENT.findall(answer.body)}
@@ -156,18 +156,18 @@ class Client:
         """An upload of two parts and its completion."""
         value = f"{self.name}.{self._next()}.{5 * 1024 * 1024 + self.dice.choice((1, 20_000, 800_000))}"
         self.scene.etags.note(value, parts=True)
-        begun = self._call("POST", f"/{BUCKET}/{key}?uploads")
+        begun = self._call("POST", f"/{self.scene.bucket}/{key}?uploads")
         found = UPLOAD.search(begun.body) if begun is not None else None
         if found is None:
             return
         upload, entries = found[1].decode(), ""
         for number, part in enumerate(parts_of(value), 1):
-            answer = self._call("PUT", f"/{BUCKET}/{key}?partNumber={number}&uploadId={upload}", part)
+            answer = self._call("PUT", f"/{self.scene.bucket}/{key}?partNumber={number}&uploadId={upload}", part)
             if answer is None or answer.status != 200:
                 return
             entries += f"<Part><PartNumber>{number}</PartNumber><ETag>{answer.headers['etag']}</ETag></Part>"
         document = f"<CompleteMultipartUpload>{entries}</CompleteMultipartUpload>".encode()
-        target = f"/{BUCKET}/{key}?uploadId={upload}"
+        target = f"/{self.scene.bucket}/{key}?uploadId={upload}"
         self._change(Ask(key, Kind.WRITE, value), lambda: self._call("POST", target, document), "multipart")
 
     # --- within
@@ -175,7 +175,7 @@ class Client:
     def _write(self, ask: Ask, headers: dict[str, str]) -> None:
         self.scene.etags.note(ask.value)
         body = bytes_of(ask.value)
-        self._change(ask, lambda: self._call("PUT", f"/{BUCKET}/{ask.key}", body, headers))
+        self._change(ask, lambda: self._call("PUT", f"/{self.scene.bucket}/{ask.key}", body, headers))
 
     def _change(self, ask: Ask, call: Callable[[], Answer | None], note: str = "") -> None:
         called = time.monotonic()
