@@ -22,7 +22,7 @@ from app.faces.http.admin import (
     admin_blueprint,
     identities,
     kms,
-    managers,
+    manager_seats,
     probes,
     refuse_other_origins,
 )
@@ -57,7 +57,7 @@ def build(told: Handover) -> Application:
         lambda face, gate: accounts.add(face, gate, control),
         lambda face, gate: identities.add(face, gate, iam),
         lambda face, gate: kms.add(face, gate, kms_keys),
-        lambda face, gate: managers.add(face, gate, membership),
+        lambda face, gate: manager_seats.add(face, gate, membership),
     ]
     flask = refuse_other_origins(Flask("zapfs-admin", static_folder=None))
     flask.register_blueprint(

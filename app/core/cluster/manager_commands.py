@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class PutManager:
+class PutManagerAddress:
     """A manager is reached at `address` (HOST:PORT, gRPC); new, or moved."""
 
     command_id: str
@@ -16,11 +16,11 @@ class PutManager:
 
 
 @dataclass(frozen=True, slots=True)
-class RemoveManager:
+class RemoveManagerAddress:
     """A manager is none any more; one that was none is no error. The last one stays (InvalidInput)."""
 
     command_id: str
     node_id: str
 
 
-ManagerCommand = PutManager | RemoveManager
+ManagerCommand = PutManagerAddress | RemoveManagerAddress

@@ -4,19 +4,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from app.core.cluster.manager_commands import PutManager, RemoveManager
+from app.core.cluster.manager_commands import PutManagerAddress, RemoveManagerAddress
 from app.core.cluster.refusals import Refused, check_limit, with_entry, without_entries
 from app.core.cluster.state import ClusterState
 from app.core.limits import MANAGERS_MAX
 
 
-def _put(state: ClusterState, command: PutManager) -> ClusterState:
+def _put(state: ClusterState, command: PutManagerAddress) -> ClusterState:
     managers = with_entry(state.managers, command.node_id, command.address)
     check_limit(len(managers), MANAGERS_MAX, "Managers")
     return replace(state, managers=managers)
 
 
-def _remove(state: ClusterState, command: RemoveManager) -> ClusterState:
+def _remove(state: ClusterState, command: RemoveManagerAddress) -> ClusterState:
     managers = without_entries(state.managers, command.node_id)
     if not managers:
         raise Refused("InvalidInput", "the last manager cannot be removed")
@@ -24,6 +24,6 @@ def _remove(state: ClusterState, command: RemoveManager) -> ClusterState:
 
 
 TRANSITIONS: Final[Mapping[type, Callable[[ClusterState, Any], ClusterState]]] = {
-    PutManager: _put,
-    RemoveManager: _remove,
+    PutManagerAddress: _put,
+    RemoveManagerAddress: _remove,
 }

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from app.core.cluster import ClusterState, Command, Outcome
-from app.core.cluster.manager_commands import PutManager, RemoveManager
+from app.core.cluster.manager_commands import PutManagerAddress, RemoveManagerAddress
 from app.core.errors import Corrupt, Unavailable
 from app.core.limits import CONTROL_COMMAND_BYTES_MAX, CONTROL_TRY_SECONDS_MAX
 from app.ports.consensus import Book, ReplicatedLog
@@ -87,12 +87,12 @@ class Authority:
 
         Each step may be repeated, so a call that was cut short is simply made again."""
         self._log.add_member(member.node_id, member.raft_address, CONTROL_TRY_SECONDS_MAX)
-        self._done(PutManager(self._new_id().hex(), member.node_id, member.grpc_address))
+        self._done(PutManagerAddress(self._new_id().hex(), member.node_id, member.grpc_address))
 
     def remove(self, node_id: str) -> None:
         """Let nobody look for a manager any more, then take its vote. As `add`."""
         if node_id in self._book.state().managers:
-            self._done(RemoveManager(self._new_id().hex(), node_id))
+            self._done(RemoveManagerAddress(self._new_id().hex(), node_id))
         self._log.remove_member(node_id, CONTROL_TRY_SECONDS_MAX)
 
     def state(self) -> ClusterState:
