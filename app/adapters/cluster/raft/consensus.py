@@ -202,13 +202,13 @@ class Consensus(Innards):
             return True
         if now() < self._compact_after:
             return False
-        entry = self.log.entry(self.applied)
-        members = self.membership.at(self.applied)
         state = self.machine.snapshot()
         if len(state) > limits.RAFT_SNAPSHOT_BYTES_MAX:
             self.die(f"the machine's state is {len(state)} bytes, more than a snapshot may be")
+        term = self.log.entry(self.applied)[2]
+        snapshot = Snapshot(self.applied, term, self.membership.at(self.applied), state)
         try:
-            self.disk.replace(snapshots.NAME, snapshots.packed(Snapshot(self.applied, entry[2], members, state)))
+            self.disk.replace(snapshots.NAME, snapshots.packed(snapshot))
         except OSError as error:
             # The log still has everything, so a full disk is no reason to stop.
             self._compact_after = now() + _SNAPSHOT_RETRY_S
@@ -217,6 +217,7 @@ class Consensus(Innards):
         self.snapshot_index = self.applied
         trailing = min(limits.RAFT_TRAILING_ENTRIES, self._compact_entries // 2)
         self.log.forget_before(max(self.log.first, self.applied - trailing))
+        self.membership.compacted(snapshot)
         return True
 
     def install(self, snapshot: Snapshot) -> None:
@@ -225,7 +226,7 @@ class Consensus(Innards):
         self.transfer.reset_log(snapshot)
         self.machine.restore(snapshot.state)
         self.applied = self.commit = snapshot.index
-        self.membership.installed(snapshot)
+        self.membership.compacted(snapshot)
         self.forget_waiting("a snapshot took this node past it")
         for hook in list(self.applied_hooks):
             hook(self.applied)

@@ -53,8 +53,8 @@ class Membership:
         """Whether an entry is a change of members."""
         return members_of(command) is not None
 
-    def installed(self, snapshot: Snapshot) -> None:
-        """A snapshot took the log's place."""
+    def compacted(self, snapshot: Snapshot) -> None:
+        """A snapshot is durable, own or a leader's: the entries that named the members before it may go."""
         self._floor = (snapshot.index, snapshot.members)
         self.refresh()
 
@@ -87,7 +87,7 @@ class Membership:
         elif dict(members) == dict(self.current):
             waiter.set_result(b"")
         elif added:
-            self._let_join(*added, members, waiter)
+            self._let_join(next(iter(added)), members, waiter)
         else:
             self._append(members, waiter)
 
