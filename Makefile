@@ -7,9 +7,12 @@ RUN := $(VENV)/.installed-run
 TEST := $(VENV)/.installed-test
 SUITE ?= ../s3-tests
 WORKERS ?= auto
+DIR ?= cluster
+SEED ?= 1
+SEEDS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint bench s3-tests clean
+.PHONY: help install run cluster test lint bench chaos s3-tests clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +21,9 @@ install: $(RUN) ## create .venv with what the server runs on
 
 run: $(RUN) ## serve S3 on 127.0.0.1:8082 with development credentials, data in ./data
 	@exec $(BIN)/zapfs server --dev
+
+cluster: $(RUN) ## run a whole cluster on loopback: managers, gateways, file hosts and, where there is one, MariaDB
+	@exec $(BIN)/zapfs cluster --dir $(DIR)
 
 test: $(TEST) ## run every test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
@@ -30,6 +36,9 @@ lint: $(TEST) ## ruff, mypy strict, and the floors of the house
 
 bench: $(TEST) ## measure the server beside its references; writes docs/bench/
 	$(BIN)/python -m tests.bench
+
+chaos: $(TEST) ## break a cluster under load and judge what is left: make chaos SEED=1 SEEDS=20
+	$(BIN)/python -m tests.chaos.cluster --seed $(SEED) --seeds $(SEEDS)
 
 s3-tests: $(TEST) ## run ceph/s3-tests against a server started for it: make s3-tests SUITE=path/to/checkout
 	$(BIN)/python -m tests.integration.s3_tests $(SUITE)
