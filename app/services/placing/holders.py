@@ -5,6 +5,7 @@ not know what fragments make up. One per open reader; readers of devices stay op
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
 import gevent
@@ -20,7 +21,7 @@ from app.ports.chunks import ChunkReader
 from app.services.placing import racing
 from app.services.placing.ground import Ground
 from app.services.placing.homes import members
-from app.services.placing.lately import Lately
+from app.services.placing.lately import Hedges, Lately
 
 T = TypeVar("T")
 Place = tuple[int, int]
@@ -28,12 +29,14 @@ Place = tuple[int, int]
 
 
 class Holders:
-    """`lately`: the devices that let readers of this process wait. `stored_length`: of each fragment or copy, 0 while
-    it is not known (a profile that compresses)."""
+    """`waited`: what readers of this process remember of slow devices. `stored_length`: of each fragment or copy, 0
+    while it is not known (a profile that compresses)."""
 
-    def __init__(self, ground: Ground, lately: Lately, placement: Placement, profile: Profile, blob_id: BlobId) -> None:
+    def __init__(
+        self, ground: Ground, waited: tuple[Lately, Hedges], placement: Placement, profile: Profile, blob_id: BlobId
+    ) -> None:
         self.ground = ground
-        self._lately = lately
+        self._lately, self.hedges = waited
         self.placement = placement
         self.profile = profile
         self.blob_id = blob_id
@@ -44,9 +47,12 @@ class Holders:
         self._idle: dict[Place, ChunkReader] = {}
         self._closed = False
 
-    def first(self, wanted: int, ways: Iterable[tuple[Place, Callable[[], T]]]) -> dict[Place, T]:
+    def first(self, wanted: int, ways: racing.Ways[Place, T], otherwise: racing.Ways[Place, T] = ()) -> dict[Place, T]:
         """As racing.first: who fails is noted here, who is late is passed over by other reads for a while."""
-        return racing.first(wanted, ways, limits.READ_HEDGE_S, self.failures, lambda place: self.late(place[1]))
+        patience = racing.Patience(
+            limits.READ_HEDGE_S, self.hedges.spend, lambda place: self.late(place[1]), self.failures.__setitem__
+        )
+        return racing.first(wanted, ways, otherwise, patience)
 
     def late(self, number: int) -> None:
         """A device lets readers wait."""
@@ -56,9 +62,9 @@ class Holders:
         """Whether a device is worth asking first: its node is up, and nobody waited for it lately."""
         return self.ground.up(number) and not self._lately.slow(number)
 
-    def way(self, place: Place, offset: int, length: int) -> tuple[Place, Callable[[], memoryview]]:
-        """A way to bytes [offset, offset + length) of a fragment, for racing.first."""
-        return place, lambda: self.read(place, offset, length)
+    def ways(self, places: Iterable[Place], start: int, end: int) -> Iterator[tuple[Place, Callable[[], memoryview]]]:
+        """Ways to bytes [start, end) of the fragments at these places, for `first`."""
+        return ((place, partial(self.read, place, start, end - start)) for place in places)
 
     def read(self, place: Place, offset: int, length: int) -> memoryview:
         """Verified bytes of a fragment from one device. Missing and Corrupt are told to the suspects' desk."""
@@ -118,10 +124,9 @@ class Holders:
         self._asked = len(numbers)
         for start in range(0, len(numbers), limits.LOOK_AT_ONCE):
             batch = numbers[start : start + limits.LOOK_AT_ONCE]
-            asking = [gevent.spawn(self._held, number, wanted) for number in batch]
-            gevent.joinall(asking)
-            for number, each in zip(batch, asking, strict=True):
-                held = each.get()
+            asking = {gevent.spawn(self._held, number, wanted): number for number in batch}
+            for each in gevent.iwait(list(asking)):
+                number, held = asking[each], each.get()
                 self._absent += held is not None and not any(held)
                 for index, has in enumerate(held or ()):
                     if has and not isinstance(self.failures.get((index, number)), Corrupt):

@@ -1,8 +1,10 @@
-"""Which devices let somebody wait lately. A memory of this process, so that not everybody waits for the same device."""
+"""Which devices let somebody wait lately, and how many may be asked twice for that. A memory of this process, so that
+not everybody waits for the same device, and so that hedging never doubles the load of devices that are slow by load.
+"""
 
 from collections.abc import Callable
 
-from app.core.limits import SLOW_SECONDS
+from app.core.limits import HEDGES_AT_ONCE_MAX, HEDGES_PER_READ, SLOW_SECONDS
 
 
 class Lately:
@@ -24,4 +26,22 @@ class Lately:
         if self._now_s() >= until_s:
             del self._until_s[number]
             return False
+        return True
+
+
+class Hedges:
+    """Every read earns a share of a hedge; some are saved up for the moment a device stops answering."""
+
+    def __init__(self) -> None:
+        self._saved: float = HEDGES_AT_ONCE_MAX
+
+    def earn(self) -> None:
+        """A read began."""
+        self._saved = min(self._saved + HEDGES_PER_READ, HEDGES_AT_ONCE_MAX)
+
+    def spend(self) -> bool:
+        """Whether another device may be asked because one is late."""
+        if self._saved < 1:
+            return False
+        self._saved -= 1
         return True

@@ -7,8 +7,7 @@ Memory: what one read asks for (a lost fragment: the same range of k others); wh
 process; and a compressed chunk whole, since no range of it opens by itself.
 """
 
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 
 import gevent
@@ -49,6 +48,7 @@ class PlacedReader:
         self._check(offset, length)
         if not length:
             return memoryview(b"")
+        self._holders.hedges.earn()
         if self._compresses and not self._holders.stored_length:
             self._learn()
         if self._chunk is not None:
@@ -83,8 +83,7 @@ class PlacedReader:
     def _learn(self) -> None:
         """Find out how long what is stored is, and open it when it is compressed."""
         holders = self._holders
-        ways = ((place, lambda place=place: self._stored_length(place)) for place in self._places())
-        found = holders.first(1, ways)
+        found = holders.first(1, map(self._length_way, self._belonging()), map(self._length_way, self._elsewhere()))
         if not found:
             raise holders.short(0)
         holders.stored_length = next(iter(found.values()))
@@ -95,15 +94,23 @@ class PlacedReader:
             ground = holders.ground
             self._chunk = ground.offload.call(ground.compressor.decompress, frame, self.length)
 
+    def _length_way(self, place: Place) -> tuple[Place, Callable[[], int]]:
+        return place, lambda: self._stored_length(place)
+
     def _stored_length(self, place: Place) -> int:
         reader = self._holders.opened(place)
         length = reader.length
         self._holders.put_back(place, reader)
         return length
 
-    def _places(self) -> Iterator[Place]:
-        """Every fragment where it may be, likely places first."""
+    def _belonging(self) -> list[Place]:
+        """Every fragment where it belongs, likely places first."""
         raise NotImplementedError
+
+    def _elsewhere(self) -> Iterator[Place]:
+        """Fragments wherever else they lie, or where they were not had from before."""
+        holders, belonging = self._holders, self._belonging()
+        return (place for place in holders.elsewhere() if place not in belonging or place in holders.failures)
 
     def _fetch(self, start: int, end: int) -> memoryview:
         """Bytes [start, end) of what is stored, in clear order, not empty."""
@@ -136,24 +143,18 @@ class CopyReader(PlacedReader):
 
     def _fetch(self, start: int, end: int) -> memoryview:
         holders = self._holders
-        ways = (holders.way(place, start, end - start) for place in self._places())
-        found = holders.first(1, ways)
+        here, elsewhere = (holders.ways(places, start, end) for places in (self._belonging(), self._elsewhere()))
+        found = holders.first(1, here, elsewhere)
         if not found:
             raise holders.short(0)
         self._best, data = next(iter(found.items()))
         return data
 
-    def _places(self) -> Iterator[Place]:
-        """The copy that answered before, those where they belong, then wherever one lies."""
-        tried: set[Place] = set()
-        for place in chain([self._best] if self._best else [], self._belonging(), self._holders.elsewhere()):
-            if place not in tried:
-                tried.add(place)
-                yield place
-
     def _belonging(self) -> list[Place]:
+        """The copy that answered before leads."""
         holders = self._holders
-        return copies_near(holders.placement, holders.blob_id, holders.ground.near, holders.prompt)
+        near = copies_near(holders.placement, holders.blob_id, holders.ground.near, holders.prompt)
+        return near if self._best is None else [self._best, *(place for place in near if place != self._best)]
 
 
 class CodedReader(PlacedReader):
@@ -167,7 +168,9 @@ class CodedReader(PlacedReader):
         parts = _parts(start, end, size)
         hurry = self._enough_are_prompt()
         asking = [gevent.spawn(self._home_range, part, hurry) for part in parts]
-        gevent.joinall(asking, timeout=limits.READ_HEDGE_S)
+        while len(gevent.joinall(asking, timeout=limits.READ_HEDGE_S)) < len(asking):
+            if self._holders.hedges.spend():
+                break
         have: dict[Part, memoryview] = {}
         lost = [(part, each) for part, each in zip(parts, asking, strict=True) if not _came(each, part, have)]
         for part, each in lost:
@@ -213,13 +216,14 @@ class CodedReader(PlacedReader):
         holders, codec = self._holders, self._needed_codec()
         index, start, end = part
         others = {each[0]: view[start - each[1] : end - each[1]] for each, view in have.items() if _covers(each, part)}
-        ways = (
-            holders.way(place, start, end - start)
-            for place in self._places()
-            if place[0] not in others and place[0] != index
-        )
+
+        def useful(places: Iterable[Place]) -> Iterator[Place]:
+            return (place for place in places if place[0] not in others and place[0] != index)
+
+        here = holders.ways(useful(self._belonging()), start, end)
+        elsewhere = holders.ways(useful(self._elsewhere()), start, end)
         while (needed := codec.data - len(others)) > 0:
-            found = holders.first(needed, ways)
+            found = holders.first(needed, here, elsewhere)
             for (other, _), view in found.items():
                 others[other] = have[(other, start, end)] = view
             if len(found) < needed:
@@ -233,17 +237,13 @@ class CodedReader(PlacedReader):
         answer = late.get()
         if isinstance(answer, memoryview):
             return answer
-        ways = (
-            self._holders.way(place, part[1], part[2] - part[1])
-            for place in self._holders.elsewhere()
-            if place[0] == part[0]
-        )
-        own = self._holders.first(1, ways)
+        lying = (place for place in self._holders.elsewhere() if place[0] == part[0])
+        own = self._holders.first(1, self._holders.ways(lying, part[1], part[2]))
         if not own:
             raise self._holders.short(found)
         return next(iter(own.values()))
 
-    def _places(self) -> Iterator[Place]:
+    def _belonging(self) -> list[Place]:
         holders = self._holders
         belonging = [
             (index, number)
@@ -251,8 +251,7 @@ class CodedReader(PlacedReader):
             for number in places_of(holders.placement, holders.blob_id, index)
         ]
         belonging.sort(key=lambda place: (place in holders.failures, not holders.prompt(place[1])))
-        yield from belonging
-        yield from (place for place in holders.elsewhere() if place not in belonging or place in holders.failures)
+        return belonging
 
     def _needed_codec(self) -> ErasureCodec:
         if self._codec is None:

@@ -13,7 +13,7 @@ from app.services.placing.budget import Budget
 from app.services.placing.ground import Ground
 from app.services.placing.holders import Holders
 from app.services.placing.homes import profile_and_homes
-from app.services.placing.lately import Lately
+from app.services.placing.lately import Hedges, Lately
 from app.services.placing.reading import CodedReader, CopyReader, PlacedReader
 from app.services.placing.writing import Writer
 
@@ -25,7 +25,7 @@ class PlacedStore:
         self._ground = ground
         self._writer = Writer(ground)
         self._ahead = Budget(limits.READ_AHEAD_BYTES_MAX, wait_seconds_max=0)
-        self._lately = Lately(ground.now_s)
+        self._waited = Lately(ground.now_s), Hedges()
         self._room = erasing.Room(ground)
 
     def put(self, name: BlobName, data: memoryview) -> None:
@@ -40,7 +40,7 @@ class PlacedStore:
             raise ValueError("a placed chunk is opened with its length")
         placement = self._ground.placement()
         profile, _ = profile_and_homes(placement, blob_id)
-        holders = Holders(self._ground, self._lately, placement, profile, blob_id)
+        holders = Holders(self._ground, self._waited, placement, profile, blob_id)
         reader = CodedReader if profile.erasure else CopyReader
         return reader(holders, length, self._ahead)
 
