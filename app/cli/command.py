@@ -47,10 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from app.cli import members
 
         return members.run(settings, members.GATEWAY if given.command == "metadata" else members.HOST)
-    if given.command == "fsck":
-        from app.cli import fsck
+    if given.command in ("fsck", "migrate"):
+        from app.cli import fsck, migrate
 
-        return fsck.run(settings)
+        return (fsck if given.command == "fsck" else migrate).run(settings)
     from app.cli import admin
 
     return admin.run(given, settings)
@@ -82,6 +82,8 @@ def parser() -> argparse.ArgumentParser:
     host = commands.add_parser("file", help="keep a cluster's bytes: a file host")
     _add_settings(host, list(config.SETTINGS))
     cluster_words.add_arguments(commands.add_parser("cluster", help="run a whole cluster on this machine, to try it"))
+    migrate = commands.add_parser("migrate", help="bring the metadata database up to date, before newer gateways start")
+    _add_settings(migrate, ["data_dir"])
     fsck = commands.add_parser("fsck", help="read everything back and report what is missing, corrupt or orphaned")
     _add_settings(fsck, ["data_dir"])
     _add_admin(commands.add_parser("admin", help="administer a running server"))

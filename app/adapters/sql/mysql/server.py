@@ -3,6 +3,8 @@
 Knows the driver, the server's variables and error numbers. Must not know tables.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
 import gevent.socket as green
@@ -12,7 +14,14 @@ from pymysql.cursors import Cursor
 
 from app.adapters.sql.mysql.address import Address
 from app.core.errors import Conflict, Corrupt, Full, StoreError, Unavailable
-from app.core.limits import SQL_ANSWER_SECONDS_MAX, SQL_CONNECT_SECONDS_MAX, SQL_LOCK_SECONDS_MAX
+from app.core.limits import (
+    MIB,
+    SQL_ANSWER_SECONDS_MAX,
+    SQL_CONNECT_SECONDS_MAX,
+    SQL_LOCK_SECONDS_MAX,
+    SQL_MIGRATION_SECONDS_MAX,
+    SQL_PACKET_BYTES_MIN,
+)
 
 Connection: TypeAlias = "pymysql.Connection[Cursor]"
 
@@ -23,7 +32,7 @@ _SESSION: Final = (
     f"innodb_lock_wait_timeout = {SQL_LOCK_SECONDS_MAX};"
     "SHOW SESSION VARIABLES WHERE Variable_name IN ('version', 'version_comment', 'innodb_flush_log_at_trx_commit', "
     "'log_bin', 'sync_binlog', 'binlog_format', 'wsrep_on', 'read_only', 'sql_mode', 'time_zone', "
-    "'character_set_client', 'collation_connection', 'tx_isolation', 'transaction_isolation')"
+    "'max_allowed_packet', 'character_set_client', 'collation_connection', 'tx_isolation', 'transaction_isolation')"
 )
 _WANTED: Final = {
     "sql_mode": "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION",
@@ -43,11 +52,11 @@ _FULL: Final = frozenset({28, 1021, 1114})
 _CORRUPT: Final = frozenset({126, 127, 1034, 1194, 1195, 1712, 1877})
 
 
-class Unsupported(StoreError):
+class Unsupported(Unavailable):
     """The server cannot keep the promise of a metadata store; the text says which of its variables to change."""
 
 
-def connect(address: Address) -> Connection:
+def connect(address: Address, answer_s: int = SQL_ANSWER_SECONDS_MAX) -> Connection:
     """A connection in autocommit mode whose session is set and whose server was looked at. Blocks the greenlet only.
 
     Raises Unavailable when nobody answers or the user is refused, Unsupported where commits would not be durable.
@@ -62,8 +71,8 @@ def connect(address: Address) -> Connection:
             charset="utf8mb4",
             autocommit=None,
             client_flag=CLIENT.MULTI_STATEMENTS,
-            read_timeout=SQL_ANSWER_SECONDS_MAX,
-            write_timeout=SQL_ANSWER_SECONDS_MAX,
+            read_timeout=answer_s,
+            write_timeout=answer_s,
             defer_connect=True,
         )
         connection.connect(sock)
@@ -83,6 +92,18 @@ def connect(address: Address) -> Connection:
 def drop(connection: Connection) -> None:
     """Close without a word to the server, which undoes what was not committed."""
     connection._force_close()  # type: ignore[attr-defined] # the stubs leave it out
+
+
+@contextmanager
+def cursor(address: Address) -> Iterator[Cursor]:
+    """For what runs once, a migration above all: a connection of its own, with time. Raises StoreError."""
+    connection = connect(address, SQL_MIGRATION_SECONDS_MAX)
+    try:
+        yield connection.cursor()
+    except (pymysql.MySQLError, OSError) as error:
+        raise outcome_of(error) from error
+    finally:
+        drop(connection)
 
 
 def lost(error: Exception) -> bool:
@@ -150,6 +171,8 @@ def _refuse(server: dict[str, str]) -> None:
         raise Unsupported("wsrep_on must be OFF: a cluster with several writers does not share row locks")
     if server["read_only"] not in ("OFF", "0"):
         raise Unsupported("read_only must be OFF: reads of a replica may be old")
+    if int(server["max_allowed_packet"]) < SQL_PACKET_BYTES_MIN:
+        raise Unsupported(f"max_allowed_packet must be {SQL_PACKET_BYTES_MIN // MIB} MiB or more")
     for name, wanted in _WANTED.items():
         if server.get(name, wanted) != wanted:
             raise Unsupported(f"the session's {name} is {server[name]} and does not let itself be set to {wanted}")
