@@ -9,6 +9,7 @@ from html import unescape
 
 from app.cli.cluster_plan import GATEWAY
 from tests.chaos.cluster import linear
+from tests.chaos.cluster.history import Outcome
 from tests.chaos.cluster.under_test import ClusterUnderTest
 from tests.chaos.cluster.workload import CONTENT, Client, Scene
 
@@ -27,10 +28,10 @@ def read_everything(scene: Scene) -> dict[str, str]:
     seen = {}
     for key in scene.all_keys():
         while True:
-            before = len(scene.history.operations)
             client.read(key)
-            if len(scene.history.operations) > before:
-                seen[key] = scene.history.operations[-1].value
+            last = scene.history.operations[-1]
+            if last.outcome is Outcome.OK:
+                seen[key] = last.value
                 break
             if time.monotonic() > deadline:
                 raise Violation(f"{key} cannot be read after everything was mended: {client.statuses}")

@@ -29,7 +29,7 @@ class Run:
         """Faults under load on a started cluster, everything mended and judged; a line of what was done. Raises
         Violation with what went wrong, before whom the faults are told."""
         scene = Scene(cluster.gateways(), cluster.credentials, f"chaos-{self.seed}")
-        _make(cluster, scene.bucket)
+        make_bucket(cluster, scene.bucket)
         workload = Workload.of(scene, self.clients, self.seed)
         faults = Faults(cluster, self.seed, self.only)
         workload.start()
@@ -62,7 +62,9 @@ class Run:
         self.times["whole"] = time.monotonic() - began
 
 
-def _make(cluster: ClusterUnderTest, bucket: str) -> None:
+def make_bucket(cluster: ClusterUnderTest, bucket: str) -> None:
+    """Make a bucket, as soon as the cluster takes it."""
+
     def made() -> bool:
         answer = cluster.raw().call("PUT", f"/{bucket}")
         return answer.status == 200 or answer.code == "BucketAlreadyOwnedByYou"

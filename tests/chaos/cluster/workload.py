@@ -49,6 +49,10 @@ def judged(ask: Ask, answer: Answer | None) -> Outcome:
     return Outcome.FAILED if answer.status in NOTHING_HAPPENED else Outcome.UNKNOWN
 
 
+def _told(answer: Answer | None) -> str:
+    return "no answer" if answer is None else f"{answer.status} {answer.code}".strip()
+
+
 @dataclass(slots=True)
 class Scene:
     """What all clients share. `gateways`: (host, port) of each."""
@@ -127,7 +131,7 @@ class Client:
             if seen != self.scene.etags.value(answer.headers["etag"]):
                 seen = TORN
             self.scene.known[key] = answer.headers["etag"]
-        self._saw(key, seen, called)
+        self._saw(key, seen, called, _told(answer))
 
     def read_range(self, key: str) -> None:
         """GET of some bytes."""
@@ -139,7 +143,7 @@ class Client:
             seen = self.scene.etags.value(answer.headers["etag"])
             if seen != TORN and bytes_of(seen)[first : first + 70_001] != answer.body:
                 seen = TORN
-        self._saw(key, seen, called)
+        self._saw(key, seen, called, f"range {_told(answer)}")
 
     def listing(self, _: str) -> None:
         """LIST of the hot keys: a read of each."""
@@ -181,7 +185,6 @@ class Client:
         called = time.monotonic()
         answer = call()
         outcome = judged(ask, answer)
-        told = "no answer" if answer is None else f"{answer.status} {answer.code}".strip()
         self.scene.history.add(
             Operation(
                 ask.key,
@@ -192,7 +195,7 @@ class Client:
                 time.monotonic(),
                 ask.expected,
                 self.name,
-                f"{note} {told}".strip(),
+                f"{note} {_told(answer)}".strip(),
             )
         )
 
@@ -203,11 +206,12 @@ class Client:
         return ABSENT if answer.code == "NoSuchKey" else None
 
     def _saw(self, key: str, seen: str | None, called: float, note: str = "") -> None:
-        if seen is not None:
-            now = time.monotonic()
-            self.scene.history.add(
-                Operation(key, Kind.READ, seen, Outcome.OK, called, now, client=self.name, note=note)
-            )
+        """Record a read; one that saw nothing has failed."""
+        outcome = Outcome.FAILED if seen is None else Outcome.OK
+        now = time.monotonic()
+        self.scene.history.add(
+            Operation(key, Kind.READ, seen or ABSENT, outcome, called, now, client=self.name, note=note)
+        )
 
     def _key(self) -> str:
         hot = self.dice.random() < 0.5
