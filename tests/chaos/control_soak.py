@@ -1,9 +1,9 @@
 """The control plane under load for as long as wanted: `python -m tests.chaos.control_soak --minutes N [--seed S]`.
 
 Three managers, of which one after the other is killed or paused; an admin face under gunicorn's gevent worker follows
-and proposes by HTTP all the while, and a plain client follows beside it. Afterwards: every account that was acknowledged
-is in the state of every manager, exactly the same state; no follower missed a version; the face grew no threads,
-descriptors or memory to speak of.
+and proposes by HTTP all the while, and a plain client follows beside it. Afterwards: every account that was
+acknowledged is in the state of every manager, exactly the same state; no follower went back; what the face grew in
+memory, threads and descriptors is told.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 from app.adapters.cluster.remote import Door, RemoteCluster
@@ -123,11 +124,10 @@ def _judged(crew: Managers, load: Load, watcher: RemoteCluster, versions: list[i
     newest = watcher.state()
     if lost := load.acknowledged - set(newest.accounts):
         wrong.append(f"{len(lost)} acknowledged accounts are lost, {sorted(lost)[0]} among them")
-    steps = [b - a for a, b in zip(versions, versions[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(versions)]
     if any(step < 1 for step in steps):
         wrong.append("a follower went back")
-    if len([step for step in steps if step > 1]) > 0:
-        wrong.append(f"a follower skipped versions: {max(steps)}")
+    load.counts["whole states sent"] = sum(step > 1 for step in steps)  # to a follower too far behind for deltas
     for manager in crew.all.values():
         own = RemoteCluster(Door([manager.address], "judge", SECRET), time.monotonic)
         own.start()
