@@ -10,11 +10,16 @@ from html import unescape
 from app.cli.cluster_plan import GATEWAY
 from tests.chaos.cluster import linear
 from tests.chaos.cluster.history import Outcome
+from tests.chaos.cluster.storage import stored
 from tests.chaos.cluster.under_test import ClusterUnderTest
 from tests.chaos.cluster.workload import CONTENT, Client, Scene
 
 READ_SECONDS_MAX = 60.0
 NEXT = re.compile(rb"<NextContinuationToken>([^<]+)<")
+
+
+COLLECTED_SECONDS_MAX = 30.0
+CHUNKS_OF_AN_ATTEMPT = 2
 
 
 class Violation(AssertionError):
@@ -78,3 +83,18 @@ def whole(cluster: ClusterUnderTest) -> None:
     status = cluster.wait_healed()
     if any(profile["lost"] for profile in status["profiles"]):
         raise Violation(f"blobs are lost: {status['profiles']}")
+
+
+def collected(cluster: ClusterUnderTest, scene: Scene, before: set[bytes]) -> None:
+    """Collection has taken what was freed, and nothing else: no row waits, and no referenced blob is missing.
+
+    Blobs of attempts that were cut off are known to no row, and stay until the orphan sweep finds them old enough; of
+    those there may be no more than attempts without success, beside the ones known `before`."""
+    cluster.eventually(lambda: not stored(cluster).waiting, "freed blobs are not removed", COLLECTED_SECONDS_MAX)
+    found = stored(cluster)
+    if found.missing():
+        raise Violation(f"blobs no device has: {sorted(blob.hex() for blob in found.missing())[:5]}")
+    attempts = scene.history.count(Outcome.UNKNOWN, Outcome.FAILED, Outcome.REFUSED)
+    unknown = found.unknown() - before
+    if len(unknown) > CHUNKS_OF_AN_ATTEMPT * attempts:
+        raise Violation(f"{len(unknown)} blobs no row knows, after {attempts} attempts without success")

@@ -8,6 +8,7 @@ from app.cli.cluster_plan import Shape
 from tests.chaos.cluster import checks
 from tests.chaos.cluster.faults import Faults
 from tests.chaos.cluster.history import Outcome
+from tests.chaos.cluster.storage import stored
 from tests.chaos.cluster.under_test import ClusterUnderTest
 from tests.chaos.cluster.workload import Scene, Workload
 
@@ -24,12 +25,14 @@ class Run:
     only: tuple[str, ...] = ()
     clients: int = CLIENTS
     times: dict[str, float] = field(default_factory=dict)
+    _unknown: set[bytes] = field(default_factory=set)
 
     def on(self, cluster: ClusterUnderTest) -> str:
         """Faults under load on a started cluster, everything mended and judged; a line of what was done. Raises
         Violation with what went wrong, before whom the faults are told."""
         scene = Scene(cluster.gateways(), cluster.credentials, f"chaos-{self.seed}")
         make_bucket(cluster, scene.bucket)
+        self._unknown = stored(cluster).unknown()
         workload = Workload.of(scene, self.clients, self.seed)
         faults = Faults(cluster, self.seed, self.only)
         workload.start()
@@ -60,6 +63,7 @@ class Run:
         began = time.monotonic()
         checks.whole(cluster)
         self.times["whole"] = time.monotonic() - began
+        checks.collected(cluster, scene, self._unknown)
 
 
 def make_bucket(cluster: ClusterUnderTest, bucket: str) -> None:

@@ -1,0 +1,85 @@
+"""What lies on a running cluster's devices and what its rows refer to, read behind its back.
+
+Knows the devices' indices and two columns of the database. Must not change either.
+"""
+
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import lmdb
+import pymysql
+
+from app.adapters.sql.mysql.address import address_of
+from app.cli.cluster_plan import FILE_HOST, GATEWAY
+from app.core.layout.blob_ids import blob_of
+from app.core.limits import INDEX_MAP_BYTES
+from tests.chaos.cluster.under_test import ClusterUnderTest
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """`fragments`: blob -> how many fragments of it lie on devices. `live`: blobs of chunks. `waiting`: freed blobs
+    that have not been removed yet."""
+
+    fragments: Counter[bytes]
+    live: frozenset[bytes]
+    waiting: frozenset[bytes]
+
+    def missing(self) -> set[bytes]:
+        """Blobs that rows refer to and no device has."""
+        return set(self.live) - set(self.fragments)
+
+    def unknown(self) -> set[bytes]:
+        """Blobs that no row knows: of attempts that were cut off, until the orphan sweep is old enough to take them."""
+        return set(self.fragments) - self.live - self.waiting
+
+
+def stored(cluster: ClusterUnderTest) -> Stored:
+    """As it is now; rows are read first, so that what is written meanwhile shows as unknown, never as missing."""
+    live, waiting = rows(cluster)
+    fragments: Counter[bytes] = Counter()
+    for name in cluster.names(FILE_HOST):
+        for device in cluster.devices(name):
+            fragments.update(blob_of(each) for each in on_device(device))
+    return Stored(fragments, live, waiting)
+
+
+def on_device(device: Path) -> list[bytes]:
+    """Ids of the fragments a device has."""
+    environment = lmdb.open(str(device / "index"), map_size=INDEX_MAP_BYTES, max_dbs=2, readonly=True, max_spare_txns=0)
+    try:
+        blobs = environment.open_db(b"blobs", create=False)
+        with environment.begin(db=blobs) as txn:
+            return [bytes(key) for key in txn.cursor().iternext(keys=True, values=False)]
+    finally:
+        environment.close()
+
+
+def rows(cluster: ClusterUnderTest) -> tuple[frozenset[bytes], frozenset[bytes]]:
+    """Blobs of chunks, and blobs that wait for their removal."""
+    live = "SELECT blob_id FROM chunk WHERE blob_id IS NOT NULL"
+    waiting = "SELECT blob_id FROM blob_gc"
+    gateway = cluster.member(cluster.names(GATEWAY)[0])
+    url = gateway.settings.get("metadata_url")
+    if url is None:
+        path = Path(gateway.settings["data_dir"]) / "metadata" / "zapfs.db"
+        file = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            return frozenset(row[0] for row in file.execute(live)), frozenset(row[0] for row in file.execute(waiting))
+        finally:
+            file.close()
+    at = address_of(url)
+    server = pymysql.connect(
+        host=at.host, port=at.port, user=at.user, password=at.password, database=at.database, autocommit=True
+    )
+    try:
+        with server.cursor() as cursor:
+            found = []
+            for statement in (live, waiting):
+                cursor.execute(statement)
+                found.append(frozenset(bytes(row[0]) for row in cursor.fetchall()))
+            return found[0], found[1]
+    finally:
+        server.close()

@@ -1,0 +1,32 @@
+"""Three short seeds of chaos on a small cluster in every run of the suite; `make chaos` runs long ones on a large one.
+
+They share one cluster, one after another: what one seed leaves behind is what the next begins with.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.cli.cluster_plan import Shape
+from tests.chaos.cluster.run import Run
+from tests.chaos.cluster.under_test import ClusterUnderTest
+
+SHAPE = Shape(managers=3, gateways=1, hosts=3, devices=1)
+SECONDS = 3.0
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterUnderTest]:
+    """One for all seeds; it must stop by itself at the end."""
+    root: Path = tmp_path_factory.mktemp("cluster") / "all"
+    with ClusterUnderTest(root, SHAPE) as cluster:
+        yield cluster
+        cluster.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("chaos-cluster")
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_cluster_keeps_its_promises_whatever_breaks(cluster: ClusterUnderTest, seed: int) -> None:
+    assert "clean" in Run(seed, SECONDS, clients=4).on(cluster)
