@@ -178,7 +178,7 @@ def test_of_the_smuggling_corpus_nothing_is_ever_carried_out(room: HostRoom) -> 
     """One by one: no request of it is answered as if a member had asked, and what is refused ends the connection."""
     for name, _, data in corpus.REFUSED:
         said = heard(room, data, finish=True)
-        assert len(re.findall(rb"HTTP/1\.1 \d{3} ", said)) == 1, name
+        assert len(re.findall(rb"HTTP/1\.1 \d{3} ", said)) <= 1, name
     for name, statuses, data in corpus.SAFE:
         said = heard(room, data, finish=True)
         assert len(re.findall(rb"HTTP/1\.1 \d{3} ", said)) <= len(statuses) + 1, name
