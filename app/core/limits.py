@@ -226,7 +226,7 @@ INVENTORY_FILE_ROWS: Final = 20_000  # about, of one CSV file of an inventory: o
 # --- layout (app/core/layout, app/core/cluster; docs/design/layout.md)
 PLACEMENT_GROUPS_MAX: Final = 4_096  # of a cluster; a map of 1,024 groups, 6 wide, takes 0.6 s at worst, once an epoch
 NODES_MAX: Final = 255  # file hosts of a cluster
-DEVICES_MAX: Final = 1_020  # of a cluster, whatever their state; four a node
+DEVICES_MAX: Final = 1_020  # of a cluster, whatever their state; a map over so many takes 1 s, 4 s at worst
 DEVICES_OF_NODE_MAX: Final = 64
 PROFILES_MAX: Final = 255  # a blob id has a byte for the number, and 0 is none
 PARITY_MAX: Final = 16  # fragments a chunk may lose; beyond it the code costs more than it saves

@@ -101,7 +101,8 @@ def test_every_map_is_spread_and_balanced_and_a_change_moves_little(made, width,
         devices, before = changed, former
         former = mapped(devices, nodes, width, 128, before)
         check(nodes, devices, width, former)
-        assert off_balance(nodes, devices, width, former) <= 1
+        # Zones, nodes and devices are rounded one after the other, and each keeps what it had where it may.
+        assert off_balance(nodes, devices, width, former) <= 2
         if len(before[0]) == len(former[0]):
             # What the bounds of nodes and zones push out besides depends on the map before; where they do not
             # change, the least is what the shares demand.
