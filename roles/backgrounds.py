@@ -6,7 +6,7 @@ Knows which of them runs where and how often. Must not know what they do.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import gevent
 
@@ -24,13 +24,16 @@ from app.runtime.buffers import BufferPool
 from app.services.background import notifications
 from app.services.background.access_logs import AccessLogs
 from app.services.background.expiring import Expiring
+from app.services.background.gc import Gc
 from app.services.background.inventory import Inventories
 from app.services.background.lifecycle import Lifecycle, LifecycleSettings
 from app.services.background.lifecycle_status import LifecycleStatus
 from app.services.background.notifications import Deliveries, DeliverySettings, Target
+from app.services.background.rewriting import Rewriting
 from app.services.background.transitions import Transitions
 from app.services.buckets.acting_configs import ActingConfigs
 from app.services.content.blobs import Blobs
+from app.services.content.profiles import NO_PROFILES, Profiles
 from app.services.content.reading import Reading
 from app.services.content.sealing import Sealing
 from app.services.gate.directory import Directory
@@ -72,18 +75,19 @@ def holder(settings: Settings) -> str:
 
 
 class Ground(NamedTuple):
-    """What the manager's share stands on."""
+    """What the manager's share, or a keeper's, stands on."""
 
     store: MetadataStore
     chunks: ChunkStore
     directory: Directory
     sealing: Sealing
+    profiles: Profiles = NO_PROFILES
 
 
 def start(running: Running, ground: Ground) -> Backgrounds:
     """Start the manager's share."""
     settings, store = running.told.settings, ground.store
-    lifecycle = _lifecycle(settings, store)
+    lifecycle = _lifecycle(running, ground)
     every_s = float(settings.lifecycle_interval_s)
     if settings.lifecycle_day_s:
         every_s = min(every_s, settings.lifecycle_day_s / _DEBUG_TURNS)
@@ -106,6 +110,21 @@ def start(running: Running, ground: Ground) -> Backgrounds:
     )
     running.every("inventory", every_s, inventories.run)
     return Backgrounds(LifecycleStatus(store, lifecycle), lifecycle, deliveries)
+
+
+def collection_gauges(gc: Gc) -> Mapping[str, tuple[str, float]]:
+    """Name -> (help, value): what waits to be collected, and what is stored."""
+    status: Any = gc.status()
+    return {
+        "zapfs_gc_waiting_intents": ("Attempts not committed yet.", status.waiting.intents),
+        "zapfs_gc_waiting_contents": ("Released contents not collected yet.", status.waiting.outbox),
+        "zapfs_gc_waiting_blobs": ("Freed blobs in their grace.", status.waiting.blobs_waiting),
+        "zapfs_chunks": ("Live chunks.", status.waiting.chunks),
+        "zapfs_chunk_references": ("References to chunks.", status.waiting.chunk_references),
+        "zapfs_chunk_bytes_live": ("Bytes of blobs stored.", status.chunks.bytes_live),
+        "zapfs_chunk_bytes_allocated": ("Bytes of disk the chunk store holds.", status.chunks.bytes_allocated),
+        "zapfs_disk_free_bytes": ("Bytes that may still be written.", status.chunks.bytes_free),
+    }
 
 
 def acting(settings: Settings, store: MetadataStore, guard: Guard, directory: Directory) -> Acting:
@@ -167,14 +186,19 @@ def _objects(running: Running, ground: Ground) -> Objects:
     """What the manager writes objects by: inventories' files, one at a time."""
     settings, store = running.told.settings, ground.store
     guard = Guard(store, ground.directory)
-    drafts = Drafts(guard, Ownership(ground.directory), ground.sealing, settings.storage_classes)
+    ownership = Ownership(ground.directory)
+    drafts = Drafts(guard, ownership, ground.sealing, settings.storage_classes, ground.profiles)
     blobs = Blobs(store, ground.chunks, BufferPool(4 * limits.CHUNK_BYTES_MAX), running.offload, SOURCES)
     return Objects(store, blobs, Reading(store, ground.chunks, SOURCES), guard, drafts, settings.inline_bytes)
 
 
-def _lifecycle(settings: Settings, store: MetadataStore) -> Lifecycle:
-    # Every class of this machine is kept alike: there is one profile.
-    transitions = Transitions(store, {*settings.storage_classes, "STANDARD"})
+def _lifecycle(running: Running, ground: Ground) -> Lifecycle:
+    settings, store = running.told.settings, ground.store
+    rewrite = None  # every class of a single machine is kept alike: there are no profiles
+    if ground.profiles is not NO_PROFILES:
+        grace_ms = settings.gc_grace_s * 1000
+        rewrite = Rewriting(store, ground.chunks, ground.profiles, running.offload, SOURCES, grace_ms).rewrite
+    transitions = Transitions(store, {*settings.storage_classes, "STANDARD"}, rewrite)
     expiring = Expiring(store, SOURCES, transitions, notifications.of_system)
     clock = Clock(settings.lifecycle_day_s * 1000)
     pace = LifecycleSettings(holder(settings), clock, settings.transition_bytes_min, _pause)

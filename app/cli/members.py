@@ -4,6 +4,7 @@ Knows what must be given and true before a member's two masters start: workers, 
 to the managers and works in the background. Must not know how they do it (roles/).
 """
 
+import ipaddress
 import os
 import socket
 import sqlite3
@@ -12,16 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from app.adapters.chunks.recovery import recover
-from app.adapters.cluster.local import STATE_FILE
+from app.adapters.cluster.local import STATE_FILE, Follower
 from app.cli import door, supervise
 from app.cli.command import complain, say
 from app.config import Settings
 from app.config_values import Bind
-from app.core.errors import StoreError
+from app.core.errors import Missing, StoreError
 from app.runtime import lineage
 from migrations.run import MigrationError
-from roles import data_dir, handover, stores
+from roles import data_dir, devices, handover, stores
 from roles.data_dir import DataDir, Refusal
 from roles.handover import Handover
 
@@ -30,7 +30,7 @@ from roles.handover import Handover
 class Member:
     """A kind of member: its name, what its workers are called and listen on, its roles, and what is made ready first.
 
-    `prepare` raises Refusal, StoreError, MigrationError or OSError.
+    `answers`: a path the workers answer 200, "" = any answer to /. `prepare` raises Refusal, StoreError, MigrationError or OSError.
     """
 
     kind: str
@@ -38,6 +38,7 @@ class Member:
     bind: Callable[[Settings], Bind]
     workers: str
     keeper: str
+    answers: str
     prepare: Callable[[Settings], None]
 
 
@@ -50,12 +51,24 @@ def _prepare_gateway(settings: Settings) -> None:
 def _prepare_host(settings: Settings) -> None:
     if not settings.device:
         raise Refusal("device is needed: the directories of this host's devices")
-    for device in stores.host_devices(settings):
-        recover(device)
+    if not settings.advertise and ipaddress.ip_address(settings.blob_bind.host).is_unspecified:
+        raise Refusal("advertise is needed: others must be told where blob_bind is reached")
+    for line in devices.prepare_devices(settings, _cluster_id(settings)).down:
+        complain(f"starting without a device: {line}")
 
 
-GATEWAY = Member("gateway", "S3", lambda s: s.s3_bind, handover.GATEWAY, handover.GATEWAY_KEEPER, _prepare_gateway)
-HOST = Member("file host", "blobs", lambda s: s.blob_bind, handover.HOST, handover.HOST_KEEPER, _prepare_host)
+def _cluster_id(settings: Settings) -> str:
+    """Of the cluster this node belonged to when it last ran, "" when it never did."""
+    try:
+        return Follower(DataDir(settings.data_dir).cluster).state().cluster_id
+    except Missing:
+        return ""
+
+
+GATEWAY = Member("gateway", "S3", lambda s: s.s3_bind, handover.GATEWAY, handover.GATEWAY_KEEPER, "", _prepare_gateway)
+HOST = Member(
+    "file host", "blobs", lambda s: s.blob_bind, handover.HOST, handover.HOST_KEEPER, "/health", _prepare_host
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +93,10 @@ def run(settings: Settings, member: Member) -> int:
         complain(str(refusal))
         return 1
     workers, keeper = boot.listeners
-    probes = [supervise.Probe(door.reached_at(keeper), "/ready"), supervise.Probe(door.reached_at(workers))]
+    probes = [
+        supervise.Probe(door.reached_at(keeper), "/ready"),
+        supervise.Probe(door.reached_at(workers), member.answers),
+    ]
     supervisor = supervise.Supervisor(_children(boot, member), settings.shutdown_seconds, ready_seconds=float("inf"))
     try:
         return supervisor.run(probes, lambda: _announce(boot, member))

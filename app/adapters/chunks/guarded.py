@@ -36,6 +36,7 @@ class GuardedDevice:
 
     def __init__(self, device_id: str, device: Device, owner: tuple[str, str], clock: Callable[[], float]) -> None:
         self.device_id = device_id
+        self.root = device.root
         self._device = device
         self._owner = owner
         self._clock = clock

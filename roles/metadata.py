@@ -1,0 +1,19 @@
+"""Builds a gateway's worker: S3 over the database and the file hosts, in one process of many.
+
+It follows the control state its keeper keeps on disk, and so goes on while managers are away.
+"""
+
+from app.core import limits
+from roles import placed, s3, stores
+from roles.handover import Handover
+from roles.running import Application, Running
+
+
+def build(told: Handover) -> Application:
+    """The S3 application of this process. Raises StoreError when a store cannot be opened."""
+    running = Running(told, limits.OFFLOAD_THREADS)
+    cluster = s3.following(running)
+    store = stores.open_metadata(told.settings)
+    running.at_end(store.close)
+    chunks = placed.opened(running, lambda: cluster.state().placement).chunks
+    return s3.application(running, s3.Ground(cluster, store, chunks))

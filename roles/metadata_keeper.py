@@ -1,0 +1,101 @@
+"""Builds a gateway's keeper: it follows the managers for its workers, sweeps the database, and answers operators.
+
+Knows which bricks a gateway's background stands on. Sweeps of several gateways take turns by leases in the database.
+"""
+
+import os
+from dataclasses import asdict
+from time import time
+from typing import Final
+
+from flask import Flask
+
+from app.adapters.cluster.remote import RemoteCluster
+from app.adapters.cluster.sealing import Sealer
+from app.adapters.read_board import FileReadBoard
+from app.core import limits
+from app.core.layout.reports import NodeReport
+from app.faces.http.admin import (
+    Gate,
+    Room,
+    admin_blueprint,
+    bucket_profiles,
+    collection,
+    lifecycle,
+    probes,
+    redundancy,
+    refuse_other_origins,
+)
+from app.runtime.telemetry import metrics
+from app.services.background.gc import Gc, GcSettings
+from app.services.background.shared_reads import SharedReads
+from app.services.content.bucket_profiles import BucketProfiles
+from app.services.content.keyring import Keyring
+from app.services.content.profiles import Profiles
+from app.services.content.sealing import Sealing
+from app.services.gate.directory import Directory
+from app.services.healing.bucket_redundancy import RedundancyOfBuckets
+from app.services.healing.view import View
+from roles import backgrounds, placed, stores
+from roles.data_dir import DataDir
+from roles.following import followed
+from roles.handover import Handover
+from roles.readiness import Readiness
+from roles.running import SOURCES, Application, Running, now_ms
+
+_THREADS: Final = 4  # one collects, one writes the followed state, two make bytes lie otherwise
+
+
+def build(told: Handover) -> Application:
+    """The operations application of this process. Raises StoreError when a store cannot be opened."""
+    settings = told.settings
+    running = Running(told, _THREADS)
+    cluster = followed(running)
+    running.every("heartbeat", limits.HEARTBEAT_SECONDS, lambda: _beat(cluster, told))
+    store = stores.open_metadata(settings)
+    running.at_end(store.close)
+    bytes_of = placed.opened(running, lambda: cluster.state().placement, cluster.health)
+    reads = SharedReads(store, FileReadBoard(DataDir(settings.data_dir).reads), settings.node_id, SOURCES)
+    running.every("reads", limits.SHARED_READS_SECONDS, reads.tell)
+    gc = Gc(store, bytes_of.chunks, reads, SOURCES, GcSettings(settings.node_id, settings.gc_grace_s * 1000))
+    running.every("gc", settings.gc_interval_s, gc.run)
+    sealer = Sealer(told.master_key, os.urandom)
+    sealing = Sealing(Keyring(cluster.state, sealer.open_material), os.urandom, over_http=False)
+    profiles = Profiles(lambda: cluster.state().placement)
+    ground = backgrounds.Ground(store, bytes_of.chunks, Directory(cluster), sealing, profiles)
+    acting = backgrounds.start(running, ground)
+
+    gauges = metrics.Gauges(lambda: {**backgrounds.collection_gauges(gc), **acting.gauges()})
+    unready = Readiness(told, store, lambda: _unknowing(cluster)).reason
+    by_bucket = RedundancyOfBuckets(
+        store, bytes_of.hosts.device, lambda: View(cluster.state().placement, frozenset(), cluster.health())
+    )
+    defaults = BucketProfiles(store, lambda: cluster.state().placement)
+    rooms: list[Room] = [
+        lambda face, gate: probes.add(face, gate, unready, lambda: (metrics.exposition(gauges), metrics.CONTENT_TYPE)),
+        lambda face, gate: collection.add(face, gate, lambda: asdict(gc.status()), lambda: asdict(gc.run(hurry=True))),
+        lambda face, gate: lifecycle.add(face, gate, acting.lifecycle),
+        lambda face, gate: bucket_profiles.add(face, gate, defaults),
+        lambda face, gate: redundancy.add(face, gate, by_bucket),
+    ]
+    gate = Gate(cluster.state, sealer.unseal, time, settings.metrics_token, metrics_open=settings.dev)
+    flask = refuse_other_origins(Flask("zapfs-gateway", static_folder=None))
+    flask.register_blueprint(
+        admin_blueprint(gate, rooms, lambda error: running.log.failure("operations request failed", error))
+    )
+    return Application(flask.wsgi_app, running)
+
+
+def _beat(cluster: RemoteCluster, told: Handover) -> None:
+    state, settings = cluster.state(), told.settings
+    address = settings.advertise or str(settings.s3_bind)
+    cluster.beat(NodeReport(settings.node_id, "metadata", now_ms(), state.placement.current.epoch, address))
+
+
+def _unknowing(cluster: RemoteCluster) -> str:
+    """What is known from an earlier run serves while the managers are away; nothing at all does not."""
+    if not cluster.state().cluster_id:
+        return "the control state is not known yet: no manager has answered"
+    if not cluster.state().placement.profiles:
+        return "no device has been added to the cluster yet"
+    return ""
