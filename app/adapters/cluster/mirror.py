@@ -55,16 +55,18 @@ class Mirror:
         self._wake.set()
 
     def close(self) -> None:
-        """Write what is not written yet, and end."""
+        """Write what is not written yet, if the disk takes it, and end."""
         self._ending.set()
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
 
     def _serve(self, on_error: Callable[[StoreError], object]) -> None:
-        while not self._ending.is_set():
+        last = False
+        while not last:
             self._wake.wait()
             self._wake.clear()
+            last = self._ending.is_set()
             pause = MIRROR_SECONDS_MIN
             try:
                 self._write()
