@@ -162,6 +162,7 @@ class CodedReader(PlacedReader):
 
     def __init__(self, holders: Holders, length: int, budget: Budget) -> None:
         super().__init__(holders, length, budget, limits.CHUNK_BYTES_MAX)
+        self._asked: dict[Part, int] = {}  # the device each range is being waited for from
 
     def _fetch(self, start: int, end: int) -> memoryview:
         size = self._holders.stored_length
@@ -169,6 +170,9 @@ class CodedReader(PlacedReader):
         hurry = self._enough_are_prompt()
         asking = [gevent.spawn(self._home_range, part, hurry) for part in parts]
         while len(gevent.joinall(asking, timeout=limits.READ_HEDGE_S)) < len(asking):
+            for part in parts:
+                if part in self._asked:
+                    self._holders.late(self._asked[part])
             if self._holders.hedges.spend():
                 break
         have: dict[Part, memoryview] = {}
@@ -193,18 +197,13 @@ class CodedReader(PlacedReader):
             if hurry and not self._holders.prompt(number):
                 continue
             try:
-                return self._read_prompt((part[0], number), part)
+                self._asked[part] = number
+                return self._holders.read((part[0], number), part[1], part[2] - part[1])
             except StoreError as error:
                 failure = error
+            finally:
+                self._asked.pop(part, None)
         return failure
-
-    def _read_prompt(self, place: Place, part: "Part") -> memoryview:
-        """The range, its device marked when it is not here in time for others to wait for it."""
-        waiting = gevent.spawn_later(limits.READ_HEDGE_S, self._holders.late, place[1])
-        try:
-            return self._holders.read(place, part[1], part[2] - part[1])
-        finally:
-            waiting.kill(block=False)
 
     def _recovered(
         self, part: "Part", have: dict["Part", memoryview], late: "gevent.Greenlet[..., memoryview | StoreError]"
