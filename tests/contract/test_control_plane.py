@@ -286,3 +286,13 @@ def _member(manager: Manager):
 
 def _whoami(cluster_id: str):
     return Whoami("n", cluster_id)
+
+
+def test_a_follower_that_cannot_read_a_delta_asks_for_everything(manager, client):
+    """As one of an earlier release does, when a new kind of command was used."""
+    manager.authority.submit(create(1))
+    assert eventually(lambda: client.state().version == 1)
+    since = manager.book.since
+    manager.book.since = lambda version: [(2, b'{"form":9}')] if version == 1 else since(version)
+    manager.authority.submit(create(2))
+    assert eventually(lambda: client.state() == manager.book.state())

@@ -41,6 +41,7 @@ class Following:
         self._news = threading.Condition()
         self._known = False
         self._led = False
+        self._whole = False  # the next Watch is to begin with everything
         self._codec = snapshot.Codec()
         self._pieces: list[bytes] = []
         self._stream: Any = None
@@ -104,7 +105,8 @@ class Following:
 
     def _follow(self, address: str) -> None:
         """One Watch to its end. Returns when this manager has nothing new to tell for long."""
-        request = pb.WatchRequest(header=self._managers.header(), version=self._state.version if self._known else 0)
+        since = 0 if self._whole or not self._known else self._state.version
+        request = pb.WatchRequest(header=self._managers.header(), version=since)
         self._pieces.clear()
         try:
             self._stream = self._channels.stream(address, WATCH, request, CONTROL_STREAM_SECONDS)
@@ -147,15 +149,15 @@ class Following:
     def _take_delta(self, delta: pb.Delta) -> None:
         if delta.version != self._state.version + 1:
             raise Corrupt(f"version {delta.version} came after {self._state.version}")
+        self._whole = True  # until it is known that the delta can be read, and follows from what is held here
         state, _ = apply(self._state, command_codec.decode(delta.command))
         if state.version != delta.version:
-            self._known = False  # another history than ours: everything is asked for anew
             raise Corrupt(f"version {delta.version} does not follow from version {self._state.version} as kept here")
         self._take(state)
 
     def _take(self, state: ClusterState) -> None:
         with self._news:
-            self._state, self._known = state, True
+            self._state, self._known, self._whole = state, True, False
             self._news.notify_all()
         if state.managers:
             self._managers.know(state.managers.values())
