@@ -143,7 +143,7 @@ class PlacedRoom:
 
     def __init__(self, offload: Offload, profile: Profile, devices: int, **ground: Any) -> None:
         self.profile = profile
-        self.devices = {number: FaultyDevice(number) for number in range(1, devices + 1)}
+        self.devices: dict[int, Any] = {number: FaultyDevice(number) for number in range(1, devices + 1)}
         self.suspects = Reported()
         self.placement = placement_of(profile, devices)
         self.store = PlacedStore(
@@ -220,7 +220,8 @@ def placed(profile: Profile, devices: int, **ground: Any) -> Iterator[PlacedRoom
         yield room
     finally:
         for device in room.devices.values():
-            device.gate.set()
+            if isinstance(device, FaultyDevice):
+                device.gate.set()
         room.store.close()
         offload.close()
 

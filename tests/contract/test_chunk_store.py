@@ -6,6 +6,7 @@ lease, a chunk is opened with its length, and what stats count is what lies on d
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ import gevent
 import pytest
 
 from app.adapters.chunks.memory import MemoryStore
+from app.adapters.chunks.segment_device import SegmentDevice
 from app.core.errors import Conflict, Missing
-from app.core.layout.profiles import ZSTD, erasure, replication
+from app.core.layout.profiles import ZSTD, Profile, erasure, replication
 from app.core.limits import BLOCK_BYTES, CHUNK_BYTES_MAX
 from app.ports.chunks import BlobName
 from app.services.placing.store import PlacedStore
@@ -37,6 +39,12 @@ PLACED = {
 }
 
 
+IN_DIRECTORIES = {
+    "three copies in directories": replication(PROFILE, "S", 3),
+    "2+1 in directories": erasure(PROFILE, "S", 2, 1),
+}
+
+
 @pytest.fixture(params=["memory", "segments"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     """A store of one machine."""
@@ -47,13 +55,26 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
         yield segments
 
 
-@pytest.fixture(params=["memory", "segments", *PLACED])
+@contextmanager
+def in_directories(profile: Profile, root: Path) -> Iterator[PlacedStore]:
+    """A store over this node's own devices, whose copies leave by file spans."""
+    with ExitStack() as held, placed(profile, profile.width, near=lambda number: True) as room:
+        for number in room.devices:
+            segments = held.enter_context(opened(device_at(root / f"{number}")))
+            room.devices[number] = SegmentDevice(f"{number:032x}", segments)
+        yield room.store
+
+
+@pytest.fixture(params=["memory", "segments", *PLACED, *IN_DIRECTORIES])
 def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     """Every store there is."""
     if request.param in PLACED:
         profile = PLACED[request.param]
         with placed(profile, profile.width + 1) as room:
             yield room.store
+    elif request.param in IN_DIRECTORIES:
+        with in_directories(IN_DIRECTORIES[request.param], tmp_path) as over_directories:
+            yield over_directories
     elif request.param == "memory":
         yield MemoryStore()
     else:
