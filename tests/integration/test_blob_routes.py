@@ -72,6 +72,9 @@ def stored(room: HostRoom) -> bool:
     return bool(room.devices[device_id(room)].held([NAME.blob_id])[0])
 
 
+OF_THE_ECHO = {"a broken answer", "more than promised"}
+"""Of the corpus: what an application does wrong that is not served here; two honest requests otherwise."""
+
 REFUSED = {
     "without a proof": ({"zapfs_proof": ""}, b" 401 ", b"no proof of membership"),
     "with another secret": ({"key": b"x" * 32}, b" 401 ", b"another cluster secret"),
@@ -177,9 +180,13 @@ def test_torn_lists_are_refused(room: HostRoom) -> None:
 def test_of_the_smuggling_corpus_nothing_is_ever_carried_out(room: HostRoom) -> None:
     """One by one: no request of it is answered as if a member had asked, and what is refused ends the connection."""
     for name, _, data in corpus.REFUSED:
+        if name in OF_THE_ECHO:
+            continue
         said = heard(room, data, finish=True)
         assert len(re.findall(rb"HTTP/1\.1 \d{3} ", said)) <= 1, name
     for name, statuses, data in corpus.SAFE:
+        if name in OF_THE_ECHO:
+            continue
         said = heard(room, data, finish=True)
         assert len(re.findall(rb"HTTP/1\.1 \d{3} ", said)) <= len(statuses) + 1, name
     assert [told for told in room.told if told.status < 400] == []
