@@ -193,7 +193,7 @@ CREATE TABLE obj_version (
 CREATE TABLE content (
     ref_id VARBINARY(16) NOT NULL,
     page INT NOT NULL,
-    shard INT NOT NULL,
+    shard BIGINT UNSIGNED NOT NULL,
     start BIGINT NOT NULL,
     more TINYINT NOT NULL,
     inline MEDIUMBLOB,
@@ -218,7 +218,7 @@ CREATE TABLE upload (
 CREATE TABLE part (
     upload_id VARBINARY(16) NOT NULL,
     number INT NOT NULL,
-    shard INT NOT NULL,
+    shard BIGINT UNSIGNED NOT NULL,
     ref_id VARBINARY(16) NOT NULL,
     size BIGINT NOT NULL,
     etag VARCHAR(255) NOT NULL,
@@ -231,7 +231,7 @@ CREATE TABLE part (
 
 CREATE TABLE intent (
     ref_id VARBINARY(16) NOT NULL,
-    shard INT NOT NULL,
+    shard BIGINT UNSIGNED NOT NULL,
     state CHAR(1) NOT NULL,
     expires_ms BIGINT NOT NULL,
     PRIMARY KEY (ref_id),
@@ -240,7 +240,7 @@ CREATE TABLE intent (
 
 CREATE TABLE release_outbox (
     ref_id VARBINARY(16) NOT NULL,
-    shard INT NOT NULL,
+    shard BIGINT UNSIGNED NOT NULL,
     kind CHAR(1) NOT NULL,
     PRIMARY KEY (ref_id)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
@@ -277,7 +277,7 @@ CREATE TABLE lease (
 -- What a transaction locks for a key, which may have no row of its own: the slot its hash falls on. Rows are made as
 -- they are first locked and never go.
 CREATE TABLE key_lock (
-    shard INT NOT NULL,
+    shard BIGINT UNSIGNED NOT NULL,
     slot INT NOT NULL,
     PRIMARY KEY (shard, slot)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
