@@ -101,6 +101,8 @@ class Cluster:
         self.database = Process("mariadb", command, plan.logs / "mariadb.log")
         self.database.start(at_birth)
         self._until(lambda: _listens(port), "mariadb is not ready", pause)
+        gateway = self.plan.of_kind(GATEWAY)[0]
+        self._until(partial(cluster_processes.migrated, gateway, plan.logs), "the database is not migrated", pause)
 
     def _devices_added(self) -> bool:
         """Ask a manager to put what waits into the layout; whether all devices are there."""

@@ -82,6 +82,13 @@ def of_member(member: Member, logs: Path) -> Process:
     return Process(member.node_id, command, logs / f"{member.node_id}.log")
 
 
+def migrated(member: Member, logs: Path) -> bool:
+    """Whether the database of a gateway could be brought up to date."""
+    command = [sys.executable, "-m", "app.cli", "migrate", "--config", str(member.config)]
+    with (logs / "migrate.log").open("ab") as log:
+        return subprocess.run(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=False).returncode == 0  # noqa: S603 -- our own
+
+
 def ready(address: tuple[str, int]) -> bool:
     """Whether a member says that it is ready."""
     connection = http.client.HTTPConnection(*address, timeout=2.0)

@@ -7,7 +7,7 @@ room is imported when its command is given, so that `zapfs version` costs nothin
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -50,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.command in ("fsck", "migrate"):
         from app.cli import fsck, migrate
 
-        return (fsck if given.command == "fsck" else migrate).run(settings)
+        chosen: Callable[[config.Settings], int] = fsck.run if given.command == "fsck" else migrate.run
+        return chosen(settings)
     from app.cli import admin
 
     return admin.run(given, settings)

@@ -30,7 +30,8 @@ from roles.handover import Handover
 class Member:
     """A kind of member: its name, what its workers are called and listen on, its roles, and what is made ready first.
 
-    `answers`: a path the workers answer 200, "" = any answer to /. `prepare` raises Refusal, StoreError, MigrationError or OSError.
+    `answers`: a path the workers answer 200, "" = any answer to /. `prepare` raises Refusal, StoreError, MigrationError
+    or OSError.
     """
 
     kind: str
