@@ -115,17 +115,50 @@ def test_a_blob_its_writer_may_still_be_at_is_not_judged():
     assert ledger(world) == (1, 0, 0, 0)
 
 
-def test_a_suspect_is_mended_in_one_turn_however_young_it_is_and_whoever_hears_of_it():
+@pytest.mark.parametrize("age_s", [0, SETTLED_S])
+def test_a_suspect_is_mended_in_one_turn_however_young_it_is_and_whoever_hears_of_it(age_s):
     world = calm_world()
     world.write()
+    world.tick(age_s)
+    world.hear()
     blob = next(iter(world.live.values()))
     gone, damaged = homes(world, blob)[:2]
     lose(world, blob, gone)
-    world.devices[damaged[1]].rot(fragment_id(blob.name.blob_id, damaged[0]))
+    if age_s:  # what was just written is short rather than damaged
+        world.devices[damaged[1]].rot(fragment_id(blob.name.blob_id, damaged[0]))
     member = world.members["node-8"]
     member.suspects.blobs.append(blob.name.blob_id)
     world.heal([member], ("suspects",))
     assert all(holds(world, blob, place) for place in homes(world, blob))
+
+
+def test_a_suspect_just_written_while_a_home_was_down_is_not_read_again():
+    world = calm_world()
+    world.members["node-3"].up = False
+    world.hear()
+    for _ in range(8):
+        world.write()
+    asked = []
+    world.watch = lambda what, device, fragment: asked.append(what)
+    member = world.members["node-8"]
+    member.suspects.blobs += [b for b, blob in world.live.items() if 3 in world.truth.homes(b)]
+    assert member.suspects.blobs
+    world.heal([member], ("suspects",))
+    assert set(asked) <= {"page", "held"}
+
+
+def test_what_is_too_damaged_to_be_made_again_is_lost_and_does_not_keep_an_epoch_from_ending():
+    world = calm_world()
+    blob = written(world)
+    world.live.clear()
+    world.tick(limits.HEAL_DEBRIS_SECONDS)
+    lose(world, blob, *homes(world, blob)[:2])
+    index, number = homes(world, blob)[5]
+    world.devices[number].rot(fragment_id(blob.name.blob_id, index))
+    world.set_state(DRAINING, homes(world, blob)[2][1])
+    settle(world, rounds=20)
+    assert world.truth.previous is None
+    assert ledger(world) == (0, 0, 0, 1) or ledger(world) == (0, 0, 1, 0)
 
 
 def test_while_a_home_is_down_nothing_is_moved_and_its_blobs_count_as_reduced():

@@ -7,9 +7,12 @@ time and repeated, here and on another node at once.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from gevent.pool import Pool
+
 from app.core import limits
 from app.core.layout.placement import REBALANCE, REPAIR, SCRUB
 from app.core.layout.reports import LedgerReport, WorkReport
+from app.core.types import BlobId
 from app.services.healing.mending import Mending
 from app.services.healing.pace import Pace
 from app.services.healing.parts import ClusterParts, DataParts, DeviceErrors, Tally, TimeParts
@@ -34,6 +37,7 @@ class Healing:
     def __init__(self, cluster: ClusterParts, data: DataParts, time: TimeParts, settings: NodeSettings) -> None:
         self._cluster = cluster
         self._settings = settings
+        self._now_ms = time.sources.now_ms
         self._errors = DeviceErrors()
         self._repair = Tally()
         self._repair_pace = self._pace(time, REPAIR)
@@ -62,10 +66,17 @@ class Healing:
         """Look at blobs reported short or damaged, before anything else; how many. For every second or less."""
         if self._is_paused(REPAIR):
             return 0
-        blobs = self._cluster.suspects.take(limits.SUSPECTS_TAKEN_MAX)
-        for blob_id in dict.fromkeys(blobs):
-            self._sweeping.check(self._cluster.view(), blob_id)
+        blobs = list(dict.fromkeys(self._cluster.suspects.take(limits.SUSPECTS_TAKEN_MAX)))
+        pool = Pool(limits.HEAL_AT_ONCE)
+        for blob_id in blobs:
+            pool.spawn(self._check, blob_id)
+        pool.join(raise_error=True)
         return len(blobs)
+
+    def _check(self, blob_id: BlobId) -> None:
+        view = self._cluster.view()
+        if not self._sweeping.check(view, blob_id, self._now_ms()):
+            self._rounds.ledger.look_again(view.key_of(blob_id), self._now_ms())
 
     def compare_turn(self) -> int:
         """Go on comparing groups; pages. Cheap where nothing changed."""

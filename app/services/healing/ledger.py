@@ -8,6 +8,7 @@ the next leader compares anew, and says so until it has.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from app.core import limits
 from app.core.layout.profiles import Profile
 from app.core.layout.reports import LedgerReport
 from app.services.healing.judging import CRITICAL, FULL, LOST, REDUCED
@@ -74,6 +75,12 @@ class Ledger:
             if state is None or state.epoch != epoch:
                 counts = Counts() if state is None else state.counts
                 self.groups[key] = GroupState(now_ms, epoch, counts=counts)
+
+    def look_again(self, key: GroupKey | None, now_ms: int) -> None:
+        """A blob of the group could not be made whole just now: if this node leads it, soon once more."""
+        state = self.groups.get(key) if key is not None else None
+        if state is not None:
+            state.work, state.due_ms = True, now_ms + limits.HEAL_RETRY_SECONDS * 1000
 
     @property
     def short(self) -> int:

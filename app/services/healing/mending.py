@@ -38,8 +38,10 @@ class Mending:
         a store's: what failed is counted and left to the next sweep."""
         try:
             made = self._fragments(view, profile, sighting, [index for index, _ in places])
-        except StoreError:
+        except StoreError as error:
             self._tally.errors += 1
+            if isinstance(error, Corrupt):
+                self._take_out_damaged(view, sighting)
             return []
         return [place for place in places if place[0] in made and self._put(view, sighting, place, made[place[0]])]
 
@@ -162,13 +164,31 @@ class Mending:
                 return have
             raise
 
+    def _take_out_damaged(self, view: View, sighting: Sighting) -> None:
+        """Too much of a blob is damaged to make anything of it: what is damaged does not count as being there."""
+        for index in list(sighting.where):
+            for number in self._nearest(view, sighting, index):
+                try:
+                    self._pace.spend(self._data.device(number).verify(sighting.fragment(index).blob_id))
+                except Corrupt as error:
+                    self.errors.note(number, error)
+                    sighting.gone(index, number)
+                except Missing:
+                    sighting.gone(index, number)
+                    sighting.moved = True
+                except StoreError as error:
+                    self._failed(number, error)
+
     def _copied(self, view: View, sighting: Sighting, index: int) -> memoryview | None:
         for number in self._nearest(view, sighting, index):
             try:
                 data = self._data.device(number).whole(sighting.fragment(index).blob_id)
-            except (Corrupt, Missing) as error:
+            except Corrupt as error:
                 self.errors.note(number, error)
                 sighting.gone(index, number)
+            except Missing:
+                sighting.gone(index, number)
+                sighting.moved = True
             except StoreError as error:
                 self.errors.note(number, error)
             else:

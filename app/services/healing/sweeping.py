@@ -102,20 +102,23 @@ class Sweeping:
         again_s = limits.HEAL_RETRY_SECONDS if each.mending and found.work else limits.HEAL_SWEEP_SECONDS
         state.due_ms = each.now_ms + (0 if found.work and not each.mending else again_s * 1000)
 
-    def check(self, view: View, blob_id: BlobId) -> bool:
-        """Look at one blob at once, whoever leads it: every fragment of it is read, what is missing or damaged is
-        made again. False when it is to be looked at again: not full, and not gone either."""
+    def check(self, view: View, blob_id: BlobId, now_ms: int) -> bool:
+        """Look at one blob at once, whoever leads it: what is missing is made again, and every fragment is read, but
+        those of a blob just written that is short: then that is what was reported. False when it is worth another look.
+        """
         key = view.key_of(blob_id)
         if key is None:
             return True
-        each = Walk(view, key, 0, GroupState(0, 0), mending=True, hurry=True)
+        each = Walk(view, key, now_ms, GroupState(0, 0), mending=True, hurry=True)
         batch = find(self._data.device, each.asked(), blob_id)
         if not batch.sightings:  # nothing at home: it may be gone, or all of it lie elsewhere
             batch = find(self._data.device, view.elsewhere(blob_id, each.asked()), blob_id)
         for sighting in batch.sightings:
             profile = view.placement.profiles[profile_of(blob_id)]
             answered = self._look_around(each, batch, [sighting])
-            self._mending.verify(view, profile, sighting, _held(profile, each.homes, sighting))
+            held = _held(profile, each.homes, sighting)
+            if len(held) == profile.width or not is_settling(blob_id, now_ms):
+                self._mending.verify(view, profile, sighting, held)
             found = Found()
             self._settle(each, batch, (profile, sighting), answered, found)
             return not found.work
@@ -183,7 +186,7 @@ class Sweeping:
         if places:
             done = self._mending.fill(each.view, profile, sighting, places)
             self._remember(each, sighting, done)
-        after = level(profile, each.homes, sighting, everybody_answered=answered)
+        after = level(profile, each.homes, sighting, everybody_answered=answered and not sighting.moved)
         if after != before:
             each.state.counts.add(profile.number, before, -1)
             each.state.counts.add(profile.number, after)

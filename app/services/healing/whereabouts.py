@@ -24,10 +24,12 @@ Devices = Callable[[int], DeviceStore]
 
 @dataclass(slots=True)
 class Sighting:
-    """A blob and where its fragments were seen: index -> numbers of devices. `name`: that of fragment 0."""
+    """A blob and where its fragments were seen: index -> numbers of devices. `name`: that of fragment 0. `moved`: one
+    was gone when it was asked for, perhaps pushed home in the meantime."""
 
     name: BlobName
     where: dict[int, set[int]] = field(default_factory=dict)
+    moved: bool = False
 
     @property
     def blob_id(self) -> BlobId:
