@@ -15,7 +15,7 @@ def _one(job):
     seed, profile = job
     try:
         world = run(seed, profile)
-    except (Exception, Violation) as error:
+    except (Exception, Violation) as error:  # noqa: BLE001 - a run that ends by a bug is a finding too
         return seed, profile, f"{error.__class__.__name__}: {error}", traceback.format_exc(), (0,) * 6
     judge = world.judge
     figures = (len(judge.acknowledged), world.issued, judge.reads, world.crashes, world.changes, world.refusals)

@@ -1,4 +1,4 @@
-"""A simulated disk: it may lose power, or its process may be killed, at every call; it may be full; its bits may rot."""
+"""A simulated disk: it may lose power, or its process be killed, at every call; it may be full; its bits may rot."""
 
 import errno
 

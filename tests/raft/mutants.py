@@ -1,4 +1,4 @@
-"""Ways to be wrong that the simulator must notice: each takes back one thing that docs/design/raft.md says was hardened."""
+"""Ways to be wrong that the simulator must notice: each takes back one thing that docs/design/raft.md hardens."""
 
 from contextlib import contextmanager
 from unittest.mock import patch
@@ -13,15 +13,6 @@ def _sync_nothing(self):
 
 
 _sync = journal.Journal.sync
-
-
-def _forget_vote(self, term, voted_for):
-    """S1: the term is kept, the vote lives in memory only."""
-    _remember(self, term, None)
-    self._voted = voted_for
-
-
-_remember = journal.Journal.setCurrentTerm
 
 
 def _cut_always(self, entries):
@@ -72,7 +63,6 @@ def _believe_rot(data, at):
 
 MUTANTS = {
     "sync_nothing": (journal.Journal, "sync", _sync_nothing),
-    "forget_vote": (journal.Journal, "setCurrentTerm", _forget_vote),
     "cut_always": (replication.Replication, "_take", _cut_always),
     "commit_unverified": (replication.Replication, "appended", _commit_unverified),
     "read_at_once": (reads.Reads, "_answered", _read_at_once),
@@ -87,4 +77,3 @@ def mutated(name):
     owner, attribute, wrong = MUTANTS[name]
     with patch.object(owner, attribute, wrong):
         yield
-

@@ -37,7 +37,7 @@ class Campaign:
         return core.leader is not None and now() - self._heard_at < core.settings.raftMinTimeout
 
     def tick(self) -> None:
-        """Begin a round of pre-votes when the leader is silent; the library's election follows only one that was won."""
+        """Begin a round of pre-votes when the leader is silent; the library's election follows one that was won."""
         core = self._core
         if core.role == LEADER or core.transferring or core.election_at >= now():
             return

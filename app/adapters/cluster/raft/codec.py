@@ -1,6 +1,6 @@
 """Messages between members and entries of the log, as bytes.
 
-Knows every message there is, field by field: what does not fit is BadMessage, and nothing else can come out of `decode`.
+Knows every message there is, field by field: what does not fit is BadMessage, and nothing else comes out of `decode`.
 Must not know sockets or files. Form of a message: 4 bytes length of the head, the head (JSON), then the raw bytes the
 head counts. An entry is (command, index, term); the first byte of a command is its kind.
 """

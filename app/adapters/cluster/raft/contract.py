@@ -122,7 +122,7 @@ class MachineFault(RaftError):
 
 
 class StartRefused(RaftError):
-    """This node must not start; the text says why, and what to do."""
+    """The node must not start; the text says why, and what to do."""
 
 
 class NotBootstrapped(StartRefused):

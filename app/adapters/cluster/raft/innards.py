@@ -8,7 +8,7 @@ election and its votes, the commit rule, stepping down.
 from collections.abc import Mapping
 from typing import Any
 
-import app.adapters.cluster.raft.pinned as pinned  # isort: skip - it verifies what the next lines import
+from app.adapters.cluster.raft import pinned  # isort: skip - it verifies what the next lines import
 
 import pysyncobj.syncobj as library
 from pysyncobj.config import SyncObjConf
@@ -77,7 +77,7 @@ class Innards(library.SyncObj):  # type: ignore[misc]
     settings: Any = property(lambda self: self._SyncObj__conf)
     random_timeout: Any = property(lambda self: self._SyncObj__generateRaftTimeout)
 
-    def _field(name: str) -> Any:  # type: ignore[misc]  # noqa: N805 - a function of the class body
+    def _field(name: str) -> Any:  # noqa: N805 - a function of the class body
         key = f"_SyncObj__{name}"
         return property(lambda self: getattr(self, key), lambda self, value: setattr(self, key, value))
 

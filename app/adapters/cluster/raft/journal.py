@@ -2,7 +2,7 @@
 
 Knows records, checksums and the order of writes; stands where pysyncobj's own journal stood (its method names are the
 library's). Must not know elections or networks. A file `journal` of batches, each one write and one fdatasync: magic,
-its own offset, length and CRC-32 of its operations, CRC-32 of those four, operations. A file `vote` holds term and vote.
+its own offset, length and CRC-32 of its operations, CRC-32 of those four, operations. File `vote`: term and vote.
 
 Only the last batch can have been cut short by a crash, for the one before it was durable before it began. So a batch
 that does not verify is forgotten when it is the last one and looks never written (short, or a sector of zeros); any

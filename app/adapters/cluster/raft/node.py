@@ -158,7 +158,7 @@ class RaftNode:
                 self._transport.tick()
                 self._core.tick(self._tick_s)
                 self._picture.take()
-        except Exception:
+        except Exception:  # noqa: BLE001 - the edge of the thread: nobody above it could decide anything
             # What this thread believes may be wrong now; the log on disk is not, and a new process starts from it.
             _LOG.exception("the Raft thread failed")
             _die("the Raft thread failed")

@@ -55,8 +55,8 @@ def shut_pickle() -> None:
     Nothing of ours goes through it: messages, entries and snapshots have forms of their own. Should a path of the
     library that was overlooked lead there, it ends in an error and not in somebody's code.
     """
-    import pysyncobj.journal  # noqa: PLC0415 - only after it was verified
-    import pysyncobj.pickle  # noqa: PLC0415
+    import pysyncobj.journal  # only after it was verified
+    import pysyncobj.pickle
 
     for name in ("load", "loads", "dump", "dumps"):
         setattr(pysyncobj.pickle, name, _refuse)

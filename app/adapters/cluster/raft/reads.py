@@ -34,7 +34,7 @@ class Reads:
         self._asked.append(waiter)
 
     def fail(self) -> None:
-        """This node does not lead any more."""
+        """No reads can be proved any more: another node leads, or none."""
         waiters = [waiter for one in self._rounds for waiter in one.waiters] + self._asked
         self._rounds, self._asked = [], []
         for waiter in waiters:

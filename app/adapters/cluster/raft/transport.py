@@ -1,7 +1,7 @@
 """Who is connected with whom: every member sends on a connection it dialed, and receives on those it accepted.
 
-Knows addresses, hellos and certificates. Must not know what messages mean. Only a node with the cluster's secret gets as
-far as a hello, and only under the name in its certificate.
+Knows addresses, hellos and certificates. Must not know what messages mean. Only a node with the cluster's secret gets
+as far as a hello, and only under the name in its certificate.
 """
 
 import errno
@@ -151,8 +151,11 @@ class Transport(LibraryTransport):  # type: ignore[misc]
             unknown[0].close()
         connection = Connection(self._poller, sock, self._door.listening, server=True)
         connection.on_frame = functools.partial(self._hello, connection)
-        connection.on_close = functools.partial(self._accepted.pop, connection, None)
+        connection.on_close = functools.partial(self._accepted_closed, connection)
         self._accepted[connection] = now() + _SILENT_MS / 1000
+
+    def _accepted_closed(self, connection: Connection) -> None:
+        self._accepted.pop(connection, None)
 
     def _hello(self, connection: Connection, frame: bytes) -> None:
         message = self._decoded(connection, frame)
