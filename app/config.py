@@ -133,7 +133,7 @@ class Settings:
     zone: str = _setting(form.node_id, "default", "name", "where this file host stands; copies are spread over zones")
     managers: tuple[str, ...] = _setting(form.addresses, (), "HOST:PORT list", "gRPC addresses of the managers")
     bootstrap: bool = _setting(
-        form.flag, False, "true|false", "begin a cluster with this manager, where there is none; else it changes nothing"
+        form.flag, False, "true|false", "begin a cluster with this manager; where there is one already, go on with it"
     )
     join: str = _setting(form.address, "", "HOST:PORT", "gRPC address of a running manager a new one joins")
     cluster_secret: bytes = _setting(

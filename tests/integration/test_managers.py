@@ -117,6 +117,9 @@ def test_a_manager_is_replaced_by_the_command_line_and_again_says_so(three: Mana
     gone = three.all["manager-3"]
     gone.kill()
     fresh = three.add("manager-4").start(join=three.all["manager-1"].address)
+    assert eventually((three.root / "manager-4/raft.joining").exists)
+    fresh.kill()  # in the middle of joining, which its next start goes on with
+    fresh.start(join=three.all["manager-1"].address)
     words = ("cluster", "manager", "replace", "manager-3", "manager-4", fresh.address, fresh.raft_address)
     for _ in range(2):  # whoever does not know whether it was done does it again
         assert eventually(lambda: face.admin(*words).returncode == 0)

@@ -60,6 +60,11 @@ def test_the_certificate_bears_the_name_of_its_node_and_another_key_each_time():
     assert b"file-7" in tls.x509.load_pem_x509_certificate(one.certificate).subject.public_bytes()
 
 
+def test_no_clock_makes_a_certificate_invalid():
+    found = tls.x509.load_pem_x509_certificate(tls.identity(SECRET, "n").certificate)
+    assert (found.not_valid_before_utc.year, found.not_valid_after_utc.year) == (2000, 9999)
+
+
 def test_a_key_for_one_purpose_is_not_that_for_another():
     assert len({derive(SECRET, "a"), derive(SECRET, "b"), derive(OTHER, "a")}) == 3
     assert derive(SECRET, "a") == derive(SECRET, "a")
