@@ -77,7 +77,9 @@ def _members(settings: Settings) -> Mapping[str, str]:
         raise Refusal(f"join: {error}") from error
     finally:
         managers.close()
-    return {one.node_id: one.raft_address for one in reply.members if one.node_id != settings.node_id}
+    return {
+        one.node_id: one.raft_address for one in reply.members if one.raft_address and one.node_id != settings.node_id
+    }
 
 
 def _managers(settings: Settings, addresses: list[str]) -> Managers:

@@ -38,7 +38,8 @@ class Beats(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ManagerSeat:
-    """A manager as the others know it. `grpc_address` is "" of one that votes and is not announced yet, or no more."""
+    """A manager as the others know it. `grpc_address` is "" of one that votes and is not announced yet, `raft_address`
+    of one that votes no more and is announced still: a change that was cut short, to be made again."""
 
     node_id: str
     grpc_address: str
@@ -71,6 +72,6 @@ class ManagerSeats(Protocol):
         ...
 
     def remove_manager(self, node_id: str) -> ManagersStatus:
-        """Let nobody look for a manager any more, and take its vote. None of that name is no error. Conflict,
+        """Take a manager's vote and let nobody look for it any more. None of that name is no error. Conflict,
         Unavailable."""
         ...

@@ -84,6 +84,6 @@ class ReplicatedLog(Protocol):
         NotLeader, Undecided, Conflict while another change is under way."""
 
     def remove_member(self, node_id: str, timeout_s: float) -> None:
-        """As `add_member`; one that is none is no error."""
+        """As `add_member`; one that is none is no error. Conflict also when no majority of those left would answer."""
 
     def close(self) -> None: ...

@@ -116,6 +116,8 @@ def test_a_manager_is_replaced_by_the_command_line_and_again_says_so(three: Mana
     assert eventually(lambda: face.ask("/ready")[0] == 200)
     gone = three.all["manager-3"]
     gone.kill()
+    refused = face.admin("cluster", "manager", "remove", "manager-2")
+    assert (refused.returncode, "manager-3 does not answer" in refused.stderr) == (1, True), refused.stderr
     fresh = three.add("manager-4").start(join=three.all["manager-1"].address)
     assert eventually((three.root / "manager-4/raft.joining").exists)
     fresh.kill()  # in the middle of joining, which its next start goes on with

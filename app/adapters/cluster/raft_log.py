@@ -44,9 +44,14 @@ class RaftLog:
         status = self._node.status()
         if node_id not in status.members:
             return
+        left = {name: at for name, at in status.members.items() if name != node_id}
+        answering = {status.node_id, *(peer.node_id for peer in status.peers if peer.connected)} & left.keys()
+        if status.leader_id == status.node_id and 2 * len(answering) <= len(left):
+            silent = ", ".join(sorted(left.keys() - answering))
+            raise Conflict(f"without {node_id} there would be no majority: {silent} does not answer")
         if node_id == status.node_id and status.leader_id == node_id:
             self._hand_on(timeout_s)
-        self._change({name: at for name, at in status.members.items() if name != node_id}, timeout_s)
+        self._change(left, timeout_s)
 
     def close(self) -> None:
         """See the port."""

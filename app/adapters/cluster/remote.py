@@ -120,7 +120,7 @@ class RemoteCluster:
         return self._change(pb.ChangeRequest(add=member))
 
     def remove_manager(self, node_id: str) -> ManagersStatus:
-        """Let nobody look for it and take its vote; repeat it when cut short. Raises Unavailable, Conflict."""
+        """Take its vote and let nobody look for it; repeat it when cut short. Raises Unavailable, Conflict."""
         return self._change(pb.ChangeRequest(remove=node_id))
 
     def _change(self, request: pb.ChangeRequest) -> ManagersStatus:

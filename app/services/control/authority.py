@@ -25,7 +25,7 @@ class Entries:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A manager: where others reach it, and where managers do."""
+    """A manager: where others reach it, "" when it is not announced, and where managers do, "" when it has no vote."""
 
     node_id: str
     grpc_address: str
@@ -77,8 +77,8 @@ class Authority:
         """Never blocks."""
         status, state = self._log.status(), self._book.state()
         members = tuple(
-            Member(node_id, state.managers.get(node_id, ""), address)
-            for node_id, address in sorted(status.members.items())
+            Member(node_id, state.managers.get(node_id, ""), status.members.get(node_id, ""))
+            for node_id in sorted(status.members.keys() | state.managers.keys())
         )
         return Standing(status.leader, state.version, status.term, status.behind, members)
 
@@ -90,10 +90,11 @@ class Authority:
         self._done(PutManagerAddress(self._new_id().hex(), member.node_id, member.grpc_address))
 
     def remove(self, node_id: str) -> None:
-        """Let nobody look for a manager any more, then take its vote. As `add`."""
+        """Take a manager's vote, then let nobody look for it any more. As `add`; Conflict also when too few of those
+        left would answer."""
+        self._log.remove_member(node_id, CONTROL_TRY_SECONDS_MAX)
         if node_id in self._book.state().managers:
             self._done(RemoveManagerAddress(self._new_id().hex(), node_id))
-        self._log.remove_member(node_id, CONTROL_TRY_SECONDS_MAX)
 
     def state(self) -> ClusterState:
         """As of the newest entry applied here."""
