@@ -52,7 +52,8 @@ def _transition(told: Row | None) -> str:
         return "none"
     follows = "; another follows" if told["another_follows"] else ""
     epochs = f"epoch {told['from_epoch']} to {told['to_epoch']}"
-    return f"{epochs}: {told['complete_percent']} % complete, {told['groups_pending']} groups to go{follows}"
+    left = f"{told['groups_pending']} groups to go, ETA {_eta(told['eta_s'])}"
+    return f"{epochs}: {told['complete_percent']} % complete, {left}{follows}"
 
 
 def _pace(work: Row) -> dict[str, str]:

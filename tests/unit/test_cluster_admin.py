@@ -45,7 +45,10 @@ class Heard:
 class Rig:
     """A control state in a file, heartbeats, the face on a port, and the command."""
 
-    def __init__(self, writer: Writer, endpoint: str, heard: Heard, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(
+        self, writer: Writer, endpoint: str, heard: Heard, capsys: pytest.CaptureFixture[str], clock: list[int]
+    ) -> None:
+        self.clock = clock
         self.writer = writer
         self.heard = heard
         self._endpoint = endpoint
@@ -100,7 +103,8 @@ def rig(tmp_path, monkeypatch, capsys) -> Iterator[Rig]:
     root = Account("000000000001", "a" * 64, "root", "", 1, (AccessKey(ACCESS, b"sealed"),), root=True)
     for command in (PutRoot("root", root), FoundCluster("found", "c" * 32, 64)):
         assert writer.submit(command) == Outcome()
-    sources = Sources(lambda: 4_000, lambda: next(numbers).to_bytes(16, "big"))
+    clock = [4_000]
+    sources = Sources(lambda: clock[0], lambda: next(numbers).to_bytes(16, "big"))
     gate = Gate(writer.state, lambda key, sealed: SECRET, time.time)
     status = ClusterStatus(writer, heard, sources.now_ms)
     changes = ClusterChanges(control_plane.desk(writer, sources), heard)
@@ -114,7 +118,7 @@ def rig(tmp_path, monkeypatch, capsys) -> Iterator[Rig]:
     for name, value in (("ACCESS_KEY", ACCESS), ("SECRET_KEY", SECRET)):
         monkeypatch.setenv(f"ZAPFS_ROOT_{name}", value)
     try:
-        yield Rig(writer, f"http://127.0.0.1:{server.port}", heard, capsys)
+        yield Rig(writer, f"http://127.0.0.1:{server.port}", heard, capsys, clock)
     finally:
         server.shutdown()
         thread.join()
@@ -240,6 +244,21 @@ def test_work_under_way_tells_its_rate_and_when_it_will_be_done(rig):
     assert repair["eta_s"] == 40 * (4 * TIB * 3 // 4 // 4_000) // (2 << 30)
     assert (rebalance["eta_s"], scrub["eta_s"]) == (0, None)
     assert "2.0 GiB/s" in rig("status")
+
+
+def test_a_transition_tells_when_it_will_be_over_at_the_pace_it_has(rig):
+    rig.register(1, 2, 3, 4)
+    rig("add", "file-1", "file-2", "file-3")
+    rig("add", "file-4")
+    pending = sorted(rig.writer.state().placement.pending[3])
+    assert rig.json("status")["transition"]["eta_s"] is None
+    assert "ETA ?" in rig("status")
+    quarter = len(pending) // 4
+    assert rig.writer.submit(GroupsMoved("quarter", 2, 3, tuple(pending[:quarter]))) == Outcome()
+    rig.clock[0] += 60_000
+    told = rig.json("status")["transition"]
+    assert (told["from_epoch"], told["to_epoch"], told["groups_pending"]) == (1, 2, len(pending) - quarter)
+    assert told["eta_s"] == (len(pending) - quarter) * 60 // quarter
 
 
 def test_the_maps_are_told_in_full_and_only_root_is_answered(rig, monkeypatch):

@@ -26,6 +26,7 @@ class ClusterStatus:
         self._cluster = cluster
         self._beats = beats
         self._now_ms = now_ms
+        self._seen = (0, 0, 0)  # epoch, when it was first asked about here, groups pending then
 
     def summary(self) -> Plain:
         """Everything at a glance. `healed`: every group of every profile was compared and is full, on devices that are
@@ -41,9 +42,28 @@ class ClusterStatus:
             "not_healed_because": against,
             "nodes": {one["node_id"]: "up" if one["up"] else "down" for one in self.nodes()},
             "devices": _devices_summed(placement, health),
-            "transition": _transition(placement),
+            "transition": self._transition(placement),
             "profiles": self.profiles(),
             "work": [_work(placement, health, kind) for kind in ("repair", "rebalance", "scrub")],
+        }
+
+    def _transition(self, placement: Placement) -> Plain | None:
+        """How far it is. `eta_s`: at the pace since an operator first asked about it here; None before it moved."""
+        if placement.previous is None:
+            return None
+        epoch, now_ms = placement.current.epoch, self._now_ms()
+        groups = sum(len(groups) for groups in placement.current.maps.values())
+        pending = sum(len(groups) for groups in placement.pending.values())
+        if self._seen[0] != epoch:
+            self._seen = epoch, now_ms, pending
+        moved = self._seen[2] - pending
+        return {
+            "from_epoch": placement.previous.epoch,
+            "to_epoch": epoch,
+            "groups_pending": pending,
+            "complete_percent": (groups - pending) * 100 // max(1, groups),
+            "eta_s": pending * (now_ms - self._seen[1]) // moved // 1000 if moved > 0 else None,
+            "another_follows": placement.staged,
         }
 
     def nodes(self) -> list[Plain]:
@@ -192,20 +212,6 @@ def _devices_summed(placement: Placement, health: Mapping[str, NodeHealth]) -> P
         "bytes_total": total,
         "bytes_free": free,
         "filled_percent": (total - free) * 100 // max(1, total),
-    }
-
-
-def _transition(placement: Placement) -> Plain | None:
-    if placement.previous is None:
-        return None
-    groups = sum(len(groups) for groups in placement.current.maps.values())
-    pending = sum(len(groups) for groups in placement.pending.values())
-    return {
-        "from_epoch": placement.previous.epoch,
-        "to_epoch": placement.current.epoch,
-        "groups_pending": pending,
-        "complete_percent": (groups - pending) * 100 // max(1, groups),
-        "another_follows": placement.staged,
     }
 
 
