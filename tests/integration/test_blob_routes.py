@@ -2,13 +2,16 @@
 
 import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import gevent
 import pytest
 from gevent import socket as green
+from gevent.server import StreamServer
 
+from app.adapters.chunks.peer import Identity, Peer
 from app.adapters.chunks.remote import RemoteDevice
 from app.core.auth import cluster_secret
 from app.core.blob_wire import ROOT, checksum
@@ -243,3 +246,49 @@ def test_a_host_that_is_gone_is_told_at_once_after_the_first_call(room: HostRoom
     assert peer.down
     with pytest.raises(Unavailable, match="is down"):
         peer.call("GET", "/x")
+
+
+def test_a_request_that_a_kept_connection_died_under_is_sent_again(room: HostRoom) -> None:
+    offload = Offload(1)
+    device = RemoteDevice(device_id(room), room.peer(), offload)
+    device.put(NAME, memoryview(BODY))
+    room.listener.cut()  # every connection, as a host that is restarted does
+    assert bytes(device.whole(NAME.blob_id)) == BODY
+    offload.close()
+
+
+class Damaging:
+    """A way to the host on which the last byte of every answer that is long enough changes."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._server = StreamServer(("127.0.0.1", 0), self._serve)
+        self._server.start()
+        self.address = f"127.0.0.1:{self._server.server_port}"
+
+    def _serve(self, client: green.socket, _: object) -> None:
+        with green.create_connection(("127.0.0.1", self._port)) as host:
+            back = gevent.spawn(self._back, host, client)
+            while data := client.recv(1 << 20):
+                host.sendall(data)
+            back.kill()
+
+    def _back(self, host: green.socket, client: green.socket) -> None:
+        while data := host.recv(1 << 20):
+            client.sendall(data[:-1] + bytes([data[-1] ^ 1]) if len(data) > 3000 else data)
+
+    def close(self) -> None:
+        self._server.stop()
+
+
+def test_bytes_damaged_between_host_and_reader_are_never_handed_out(room: HostRoom) -> None:
+    offload = Offload(1)
+    way = Damaging(room.port)
+    device = RemoteDevice(device_id(room), Peer(way.address, Identity(KEY, "n1", now_ms, time.monotonic)), offload)
+    device.put(NAME, memoryview(BODY))
+    with pytest.raises(Corrupt, match="between its device and here"):
+        device.whole(NAME.blob_id)
+    with pytest.raises(Corrupt), device.open(NAME.blob_id, len(BODY)) as reader:
+        reader.read(10, 20)
+    way.close()
+    offload.close()
