@@ -34,25 +34,25 @@ class NodeSettings:
 class Healing:
     """Of one file host's keeper. Both settings are looked at all the time. Turns raise nothing of a store's."""
 
-    def __init__(self, cluster: ClusterParts, data: DataParts, time: TimeParts, settings: NodeSettings) -> None:
+    def __init__(self, cluster: ClusterParts, data: DataParts, clocks: TimeParts, settings: NodeSettings) -> None:
         self._cluster = cluster
         self._settings = settings
-        self._now_ms = time.sources.now_ms
+        self._now_ms = clocks.sources.now_ms
         self._errors = DeviceErrors()
         self._repair = Tally()
-        self._repair_pace = self._pace(time, REPAIR)
-        self._rebalance_pace = self._pace(time, REBALANCE)
+        self._repair_pace = self._pace(clocks, REPAIR)
+        self._rebalance_pace = self._pace(clocks, REBALANCE)
         mending = Mending(data, self._repair_pace, self._errors, self._repair)
         self._sweeping = Sweeping(data, mending)
-        self._rounds = Rounds(cluster, time.sources, self._sweeping)
-        self._straying = Straying(cluster, data, time.sources, self._rebalance_pace, self._errors)
-        self._scrubbing = Scrubbing(cluster, data, time, mending, self._scrub_settings)
+        self._rounds = Rounds(cluster, clocks.sources, self._sweeping)
+        self._straying = Straying(cluster, data, clocks.sources, self._rebalance_pace, self._errors)
+        self._scrubbing = Scrubbing(cluster, data, clocks, mending, self._scrub_settings)
 
-    def _pace(self, time: TimeParts, kind: str) -> Pace:
+    def _pace(self, clocks: TimeParts, kind: str) -> Pace:
         def bytes_per_s() -> int:
             return self._cluster.placement().heal_settings(kind).bytes_per_s or self._settings.bytes_per_s
 
-        return Pace(bytes_per_s, time.monotonic, time.pause)
+        return Pace(bytes_per_s, clocks.monotonic, clocks.pause)
 
     def _scrub_settings(self) -> ScrubSettings:
         asked = self._cluster.placement().heal_settings(SCRUB)

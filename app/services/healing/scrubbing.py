@@ -57,13 +57,13 @@ class Scrubbing:
         self,
         cluster: ClusterParts,
         data: DataParts,
-        time: TimeParts,
+        clocks: TimeParts,
         mending: Mending,
         settings: Callable[[], ScrubSettings],
     ) -> None:
         self._cluster = cluster
         self._data = data
-        self._sources = time.sources
+        self._sources = clocks.sources
         self._mending = mending
         self._errors = mending.errors
         self._settings = settings
@@ -71,7 +71,7 @@ class Scrubbing:
         self._bytes_per_s = limits.SCRUB_BYTES_PER_S_MIN
         self._retry_ms = 0
         self._held_until_ms: dict[int, int] = {}  # devices that did not answer
-        self.pace = Pace(lambda: self._bytes_per_s, time.monotonic, time.pause)
+        self.pace = Pace(lambda: self._bytes_per_s, clocks.monotonic, clocks.pause)
         self.tally = Tally()
 
     def step(self) -> bool:
