@@ -232,6 +232,28 @@ def test_an_oversized_command_is_refused_at_both_ends(manager, client):
     assert manager.book.state().version == 0
 
 
+def test_a_node_cannot_speak_for_another(manager, client):
+    with pytest.raises(Unavailable, match="node-1 reports for file-9"):
+        client.beat(NodeReport("file-9", "file", 1))
+    assert client.health() == {}
+
+
+def test_what_fails_in_taking_a_state_does_not_end_the_following(manager, client):
+    taken: list[int] = []
+
+    def take(state) -> None:
+        taken.append(state.version)
+        if len(taken) == 1:
+            raise KeyError("a bug")
+
+    clumsy = follower(manager)
+    clumsy.start(take)
+    client.submit(create(1))
+    client.submit(create(2))
+    assert eventually(lambda: bool(taken) and taken[-1] == 2)
+    clumsy.close()
+
+
 def test_what_is_no_command_reaches_no_log(manager):
     channels = Channels(tls.identity(SECRET, "n"))
     with pytest.raises(grpc.RpcError) as caught:

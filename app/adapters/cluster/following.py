@@ -89,6 +89,8 @@ class Following:
                     reason = told(address, error)
                 except StoreError as error:
                     reason = f"{address}: {error}"
+                except Exception as error:  # noqa: BLE001 -- a follower that ended would go unnoticed for days
+                    reason = f"{address}: {error!r}"
                 else:
                     reason = f"{address}: moved on"
                 self._led = False

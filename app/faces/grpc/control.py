@@ -82,6 +82,9 @@ class ControlService:
     async def _heartbeat(self, request: pb.HeartbeatRequest, context: Context) -> pb.HeartbeatReply:
         await self._check(request.header, context)
         desk = self._desk
+        if request.HasField("report") and request.report.node_id != request.header.node_id:
+            text = f"{request.header.node_id} reports for {request.report.node_id}: a node tells of itself only"
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, text)
         if not desk.authority.leads(desk.node_id):
             await self._refuse(context, NotLeader(desk.authority.standing().leader))
         if request.HasField("report"):
