@@ -316,6 +316,7 @@ INTERNAL_SKEW_MS: Final = 300_000  # between the clocks of two nodes
 HOST_BUFFER_BYTES: Final = 256 * MIB  # fragments on their way in, of one worker of a file host
 DEVICE_THREADS: Final = 4  # native threads of one device in one process: what hangs, hangs its own
 DEVICE_CALL_SECONDS_MAX: Final = 10.0  # one call of a device; a local disk that takes longer is down
+DEVICE_STATS_SECONDS_MAX: Final = 1.0  # then what was counted last is told; a heartbeat must not wait
 DEVICE_ERRORS_MAX: Final = 5  # within DEVICE_ERRORS_SECONDS, then a device is left in peace
 DEVICE_ERRORS_SECONDS: Final = 30.0
 DEVICE_REST_SECONDS: Final = 5.0  # a failing device is not asked for so long, then looked at

@@ -142,3 +142,20 @@ def test_a_device_prepared_before_its_cluster_was_known_is_claimed_later(tmp_pat
     assert marker.prepare(device, "", "n1").cluster_id == ""
     assert marker.claim(device, CLUSTER, "n1").cluster_id == CLUSTER
     assert marker.read(device) == marker.claim(device, CLUSTER, "n1")
+
+
+def test_counting_that_takes_its_time_keeps_nobody_waiting_and_says_nothing_against_the_device(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "DEVICE_STATS_SECONDS_MAX", 0.05)
+    assert room.guarded.stats().blobs == 0
+    room.guarded.put(name_of(1), DATA)
+    room.guarded.delete_many([name_of(1).blob_id])
+    room.gate.clear()
+    upkeep = gevent.spawn(room.guarded.maintain)
+    gevent.sleep(0)
+    with gevent.Timeout(1):
+        assert room.guarded.stats().blobs == 0
+    assert room.guarded.health().status == UP
+    room.gate.set()
+    upkeep.get(timeout=5)

@@ -48,6 +48,8 @@ class GuardedDevice:
         self._lately: deque[float] = deque(maxlen=limits.DEVICE_ERRORS_MAX)
         self._hung: set[gevent.Greenlet] = set()
         self._looking = BoundedSemaphore(1)
+        self._counting: gevent.Greenlet | None = None
+        self._counted: ChunkStoreStats | None = None
 
     def put(self, name: BlobName, data: memoryview) -> None:
         """See DeviceStore. After Hung `data` is in use still."""
@@ -78,12 +80,27 @@ class GuardedDevice:
         return self._ask(lambda device: device.verify(fragment_id))
 
     def maintain(self) -> int:
-        """One bounded step of upkeep; bytes given back. For one process of the host, now and then."""
-        return self._ask(lambda device: device.maintain())
+        """One step of upkeep; bytes given back. For one process of the host, now and then.
+
+        It may copy a lot and takes the time it needs: upkeep that is slow says nothing against the device.
+        """
+        result, error = _outcome(self._up().maintain)
+        return int(self._settled(result, error))
 
     def stats(self) -> ChunkStoreStats:
-        """See DeviceStore."""
-        return self._ask(lambda device: device.stats())
+        """See DeviceStore. Counting waits for a step of upkeep under way, its caller does not: what was counted last
+        is told then. Unavailable when nothing was."""
+        opened = self._up()
+        if self._counting is None:
+            self._counting = gevent.spawn(_outcome, opened.stats)
+        counting = self._counting
+        counting.join(limits.DEVICE_STATS_SECONDS_MAX)
+        if counting.ready():
+            self._counting = None
+            self._counted = self._settled(*counting.value)
+        if self._counted is None:
+            raise Unavailable(f"device {self.device_id} is still counting")
+        return self._counted
 
     def health(self) -> DeviceHealth:
         """See HostedDevice."""
@@ -135,18 +152,25 @@ class GuardedDevice:
             greenlet.link(self._hung.discard)
             self._down(DOWN, f"a call did not end within {limits.DEVICE_CALL_SECONDS_MAX:g} s")
             raise Hung(f"device {self.device_id}: {self._health.why}", lambda then: greenlet.link(lambda _: then()))
-        result, error = greenlet.value
-        if error is not None:
-            self._count(error)
-            raise error
-        answer: T = result
+        answer: T = self._settled(*greenlet.value)
         return answer
 
     def _ask(self, work: Callable[[SegmentDevice], T]) -> T:
-        opened = self._opened
-        if self._health.status != UP or opened is None:
-            raise Unavailable(f"device {self.device_id} is {self._health.status}: {self._health.why}")
+        opened = self._up()
         return self.bounded(lambda: work(opened))
+
+    def _up(self) -> SegmentDevice:
+        """What is opened. Raises Unavailable while it is not to be asked."""
+        if self._health.status != UP or self._opened is None:
+            raise Unavailable(f"device {self.device_id} is {self._health.status}: {self._health.why}")
+        return self._opened
+
+    def _settled(self, result: Any, error: BaseException | None) -> Any:
+        """What a call gave; its error counted and raised."""
+        if error is not None:
+            self._count(error)
+            raise error
+        return result
 
     def _look(self) -> None:
         """Raises OSError, StoreError."""
