@@ -11,7 +11,7 @@ import gevent
 
 from app.core.cluster.layout_commands import PutHealSettings
 from app.core.layout.blob_ids import blob_of, fragment_id, index_of
-from app.core.layout.placement import IN, SCRUB, HealSettings
+from app.core.layout.placement import IN, OUT, SCRUB, HealSettings
 from app.services.healing.judging import homes_of
 from tests.model.healing_world import World
 
@@ -85,6 +85,8 @@ def problems(world):
             if held is None or not held[2] or held[1] != blob.fragments[index]:
                 found.append(f"fragment {index} of {blob.name.blob_id.hex()} is not whole on device {home}")
     for number, device in world.devices.items():
+        if truth.devices[number].state == OUT:
+            continue
         for fragment in device.held_by_id:
             homes = truth.homes(fragment)
             home = homes[index_of(fragment) % len(homes)]

@@ -22,7 +22,7 @@ from app.core.layout.profiles import erasure, replication
 from app.ports.chunks import BlobName
 from app.services.healing.judging import homes_of
 from tests.model.healing_device import WorldDevice
-from tests.model.healing_members import CONFIRMED_S, Blob, Killed, KilledTurn, Member, Reached
+from tests.model.healing_members import Blob, Killed, KilledTurn, Member, Reached
 
 GROUPS = 4
 PROFILES = (replication(0, "COPIES", 3), erasure(0, "CODED", 4, 2), replication(0, "TWO", 2))
@@ -48,7 +48,6 @@ class World:
         self.kill_in = 0
         self.healing_deletes = 0
         self.races = 0
-        self.out_s = {}  # device -> when it went out
         self.dead = set()  # devices that will not answer before they come in again, empty
         self.state = ClusterState()
         self.command(FoundCluster("", "0" * 32, GROUPS))
@@ -147,9 +146,8 @@ class World:
         if member is None:
             return
         owner = self.node_of(device.number)
-        if device.number in self.dead or self.now_s - self.out_s.get(device.number, -99) <= CONFIRMED_S:
-            # Out is who has been silent for long. Were it back before everybody heard, what is pushed to it would lie
-            # where nobody asks until it is in again: docs/design/healing.md.
+        if device.number in self.dead or self.truth.devices[device.number].state == OUT:
+            # Who is out nobody asks, and who does not know it yet would find it silent: that is why it is out.
             raise Unavailable("silent")
         if owner is not member and not (owner.up and member.up):
             raise Unavailable("down")
@@ -283,7 +281,6 @@ class World:
         """A node silent for long; its devices may come back with all they had."""
         number = self.random.choice(list(self.devices))
         if self.enough_without(number) and self.may_lose((number,)):
-            self.out_s[number] = self.now_s
             self.set_state(OUT, number)
 
     def bring_in(self):

@@ -105,6 +105,7 @@ class Healing:
     def ledger(self) -> Mapping[str, LedgerReport]:
         """For the heartbeat: by profile, of the groups this node leads. `verified_ms`: see Scrubbing.verified_ms."""
         view = self._cluster.view()
+        self._rounds.lead(view, self._now_ms())
         return self._rounds.ledger.reports(view, view.placement.profiles, self._scrubbing.verified_ms())
 
     def work(self) -> tuple[WorkReport, ...]:

@@ -55,7 +55,7 @@ class Mending:
         too few others are readable it stays: some of it may be worth having. False when it could not be done."""
         index, number = place
         sighting.gone(index, number)
-        device, name = self._data.device(number), sighting.fragment(index)
+        name = sighting.fragment(index)
         if (number, name.blob_id) in self._replacing:
             return False  # another greenlet is at it
         self._replacing.add((number, name.blob_id))
@@ -64,7 +64,7 @@ class Mending:
             if self._is_sound(number, name):  # another mender was faster
                 sighting.seen(index, number)
                 return True
-            if not all(device.delete_many([name.blob_id])):
+            if not all(self._data.device(number).delete_many([name.blob_id])):
                 return False  # held by a reader: the next look finds it again
             return self._put(view, sighting, place, fresh)
         except StoreError as error:

@@ -63,6 +63,13 @@ class Rounds:
             except Unavailable:
                 return
 
+    def lead(self, view: View, now_ms: int) -> None:
+        """Take on the groups this node leads by now, and leave the others."""
+        under = view.placement, view.up, view.own
+        if self._led_under is None or self._led_under[0] is not under[0] or self._led_under[1:] != under[1:]:
+            self.ledger.lead(view, view.led(), now_ms)
+            self._led_under = under
+
     def _step(self, choose: Callable[[View, Ledger, int], GroupKey | None], *, mending: bool) -> bool:
         """One page of the lane's walk, or the beginning of its next one. False when no group is due."""
         view, now_ms = self._cluster.view(), self._sources.now_ms()

@@ -86,19 +86,19 @@ class Scrubbing:
     def verified_ms(self) -> int:
         """Since when everything on this node's devices has been read at least once; 0 = something never was."""
         view = self._cluster.view()
-        return min((self._of(view, number).verified_ms for number in view.own), default=0)
+        return min((self._of(view, number).verified_ms for number in view.tended), default=0)
 
     def waiting(self) -> int:
         """Fragments the passes under way have still to read, about."""
         view = self._cluster.view()
-        passes = [(number, self._of(view, number)) for number in view.own]
+        passes = [(number, self._of(view, number)) for number in view.tended]
         return sum(max(0, self._stats(n).blobs - progress.done) for n, progress in passes if progress.under_way)
 
     def _set_pace(self, view: View) -> None:
         """What it takes to be through in time, within the operator's bound; that bound itself when asked to scrub now.
         What is not read in time then shows as the age of `verified_ms`."""
         settings = self._settings()
-        held = sum(self._stats(number).bytes_live for number in view.own)
+        held = sum(self._stats(number).bytes_live for number in view.tended)
         needed = max(limits.SCRUB_BYTES_PER_S_MIN, held * _EAGER * 1000 // (settings.days * DAY_MS))
         if settings.asked_ms > self.verified_ms():
             self._bytes_per_s = settings.bytes_per_s
@@ -120,7 +120,7 @@ class Scrubbing:
         """A device whose pass is under way or due, the longest unread first."""
         settings, now_ms = self._settings(), self._sources.now_ms()
         due: list[tuple[int, int]] = []
-        for number in view.own:
+        for number in view.tended:
             if now_ms < self._held_until_ms.get(number, 0):
                 continue
             progress = self._of(view, number)
@@ -159,7 +159,7 @@ class Scrubbing:
         if now_ms < self._retry_ms:
             return
         self._retry_ms = now_ms + limits.HEAL_RETRY_SECONDS * 1000
-        for number in view.own:
+        for number in view.tended:
             progress = self._of(view, number)
             broken, progress.broken = progress.broken, ()
             for fragment in map(bytes.fromhex, broken):

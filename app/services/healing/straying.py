@@ -90,7 +90,7 @@ class Straying:
         """A step a page. Where a device is at home for every width nothing strays, but what an epoch before left there
         or a writer that had not heard of this one: those groups are looked through now and then."""
         view = self._cluster.view()
-        for number in sorted(view.own):
+        for number in sorted(view.tended):
             for group in range(view.placement.groups):
                 maps = view.placement.current.maps.values()
                 if not everywhere and all(number in groups[group] for groups in maps):
@@ -138,9 +138,9 @@ class Straying:
     def _push(self, view: View, name: BlobName, way: tuple[int, int], held: bool) -> None:
         """One fragment from a device here to its home; deleted here once it was read there, if that is beyond doubt."""
         number, home = way
-        here, there = self._data.device(number), self._data.device(home)
         sure = self._is_sure(view)
         try:
+            here, there = self._data.device(number), self._data.device(home)
             if not held:
                 data = here.whole(name.blob_id)
                 self._pace.spend(len(data))
@@ -166,8 +166,8 @@ class Straying:
         """The copy at home, or the one here, is damaged. If it is the one at home it is replaced by that here; if not,
         the group's leader makes the fragment anew. Either way the next walk reads it again before this one goes."""
         number, home = way
-        here, there = self._data.device(number), self._data.device(home)
         try:
+            here, there = self._data.device(number), self._data.device(home)
             data = here.whole(name.blob_id)
             if all(there.delete_many([name.blob_id])):
                 there.put(name, data)

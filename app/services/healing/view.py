@@ -6,15 +6,13 @@ Knows look-ups. Two nodes may believe different things at once: nothing that hea
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
 
 from app.core.layout.blob_ids import group_of, index_of, profile_of
 from app.core.layout.mapping import handoffs, handoffs_of
 from app.core.layout.placement import DRAINING, IN, OUT, Placement
 from app.core.layout.reports import NodeHealth
 from app.core.types import BlobId
-
-UP: Final = "up"
+from app.ports.hosting import DOWN
 
 GroupKey = tuple[int, int]
 """Width of profiles, placement group."""
@@ -30,8 +28,14 @@ class View:
 
     @cached_property
     def up(self) -> frozenset[int]:
-        """Devices worth asking: part of the cluster, of a node that is up, not reported failing or down."""
+        """Devices worth asking: part of the cluster, of a node that is up, not reported down. One that is failing may
+        still be read, and then be drained; where it does not answer it says so at once."""
         return frozenset(number for number in self.serving if self._is_up(number))
+
+    @cached_property
+    def tended(self) -> frozenset[int]:
+        """Devices of this node that are looked after: those that are out nobody asks any more."""
+        return frozenset(number for number in self.own if not self.is_out(number))
 
     @cached_property
     def serving(self) -> frozenset[int]:
@@ -43,7 +47,7 @@ class View:
         # Whatever the managers heard of this node, it is this process that asks its devices.
         up = number in self.own or (health is not None and health.up)
         reported = health.report.devices if health is not None and health.report is not None else ()
-        return up and all(each.status == UP for each in reported if each.number == number)
+        return up and all(each.status != DOWN for each in reported if each.number == number)
 
     def is_out(self, number: int) -> bool:
         """Whether nobody asks this device any more: lost, removed, or forgotten."""
