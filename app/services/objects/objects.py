@@ -192,7 +192,11 @@ class Objects:
                 pieces = self._pieces(read, page, data_key)
             except Missing:
                 continue  # replaced and released between the row and its content
-            return self._told(call, admission.bucket, target, read._replace(pieces=pieces))
+            try:
+                return self._told(call, admission.bucket, target, read._replace(pieces=pieces))
+            except BaseException:
+                pieces.close()
+                raise
         raise S3Error("SlowDown", reason="the object is replaced faster than it can be read")
 
     def _pieces(self, read: ObjectRead, page: ContentPage | None, data_key: DataKey | None) -> Pieces:

@@ -69,10 +69,10 @@ class ObjectHandlers:
             raise TypeError("a GET without pieces")
         try:
             response = _read_response(exchange, read)
-        except S3Error:
+            response.headers += answers.expiration(self._guard, exchange, read.version)
+        except BaseException:  # the database may fail here too, and a read that never ends holds up collection
             read.pieces.close()
             raise
-        response.headers += answers.expiration(self._guard, exchange, read.version)
         response.pieces = read.pieces
         response.close = read.pieces.close
         return response
