@@ -48,13 +48,15 @@ class Run:
         except AssertionError as error:
             scene.stop.set()
             scene.history.save(cluster.root / f"history-{self.seed}.jsonl")
-            told = "\n".join([f"seed {self.seed}:", *faults.told, cluster.tails(), str(error)])
-            raise checks.Violation(told) from error
+            told = "\n".join([*faults.told, f"seed {self.seed}: {error}"])
+            (cluster.root / f"report-{self.seed}.txt").write_text(f"{told}\n{cluster.tails(40)}\n")
+            raise checks.Violation(told.partition("\n--- ")[0]) from error
         history = scene.history
         outcomes = ", ".join(f"{history.count(outcome)} {outcome}" for outcome in Outcome)
         times = ", ".join(f"{name} in {seconds:.1f} s" for name, seconds in self.times.items())
         done = len([line for line in faults.told if "end of" not in line])
-        return f"seed {self.seed}: {done} faults, {outcomes}; answers {statuses}; {times}: clean"
+        summary = f"seed {self.seed}: {done} faults, {outcomes}; answers {statuses}; {times}: clean"
+        return "\n".join([*faults.told, summary])
 
     def _judge(self, cluster: ClusterUnderTest, scene: Scene) -> None:
         seen = checks.read_everything(scene)

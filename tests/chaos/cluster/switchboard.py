@@ -34,6 +34,7 @@ class Board:
     members: dict[int, str] = field(default_factory=dict)
     rules: dict[tuple[str, str], Rule] = field(default_factory=dict)
     links: "set[Link]" = field(default_factory=set)
+    opened: "Openers" = field(default_factory=lambda: Openers())
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def order(self, line: str) -> None:
@@ -49,26 +50,31 @@ class Board:
             if self.broken(link):
                 link.close()
 
-    def rule(self, session: int, target: str, *, back: bool = False) -> Rule | None:
-        """What holds for bytes of a connection that a session opened to a target; `back`: for the answers."""
-        source = self.members.get(session, "")
-        return self.rules.get((target, source) if back else (source, target))
+    def rule(self, link: "Link", *, back: bool = False) -> Rule | None:
+        """What holds for the bytes of a connection; `back`: for the answers. Whose it is, is looked for when a rule
+        speaks of its target: that costs a look at every process."""
+        if not any(link.target in pair for pair in self.rules):
+            return None
+        if link.session is None:
+            link.session = self.opened.session(link.ports, self.members)
+        source = self.members.get(link.session, "")
+        return self.rules.get((link.target, source) if back else (source, link.target))
 
     def broken(self, link: "Link") -> bool:
         """Whether a rule breaks this connection."""
-        found = (self.rule(link.session, link.target, back=back) for back in (False, True))
+        found = (self.rule(link, back=back) for back in (False, True))
         return any(rule is not None and rule[0] == "break" for rule in found)
 
     async def passing(self, link: "Link", *, back: bool) -> None:
         """Return when a piece may go on."""
         delayed = False
-        while (rule := self.rule(link.session, link.target, back=back)) is not None:
+        while (rule := self.rule(link, back=back)) is not None:
             action, seconds = rule
             if action == "delay":
                 if not delayed:
                     await asyncio.sleep(seconds)
                 delayed = True
-                if self.rule(link.session, link.target, back=back) == rule:
+                if self.rule(link, back=back) == rule:
                     return
             else:
                 await self.changed.wait()
@@ -76,12 +82,14 @@ class Board:
 
 @dataclass(slots=True, eq=False)
 class Link:
-    """One connection: the opener's socket and ours to the target."""
+    """One connection: the opener's socket and ours to the target. `ports`: the opener's, and the one listened on.
+    `session`: the opener's, None while nobody had to know it."""
 
-    session: int
+    ports: tuple[int, int]
     target: str
     near: socket.socket
     far: socket.socket
+    session: int | None = None
 
     def close(self) -> None:
         """Reset both ends."""
@@ -111,9 +119,8 @@ async def serve(board: Board, listener: socket.socket, target: str) -> None:
 
 async def _connect(board: Board, near: socket.socket, peer_port: int, at: tuple[str, int]) -> None:
     target, port = at
-    session = opener(peer_port, port, board.members)
     far = socket.socket()
-    link = Link(session, target, near, far)
+    link = Link((peer_port, port), target, near, far)
     board.links.add(link)
     try:
         for end in (near, far):
@@ -128,6 +135,7 @@ async def _connect(board: Board, near: socket.socket, peer_port: int, at: tuple[
         return
     finally:
         board.links.discard(link)
+        board.opened.forget(link.ports)
         link.close()
 
 
@@ -147,31 +155,50 @@ async def _pump(board: Board, link: Link, *, back: bool) -> None:
 # --- who opened a connection
 
 
-def opener(peer_port: int, port: int, members: dict[int, str]) -> int:
-    """The session of the process whose end of a connection to OUTER:port has the port `peer_port`; 0 when gone."""
-    inode = _inode(peer_port, port)
-    if inode is None:
-        return 0
-    mark = f"socket:[{inode}]"
+class Openers:
+    """Who opened which connection, by (the opener's port, the port listened on)."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], int] = {}
+
+    def session(self, ports: tuple[int, int], members: dict[int, str]) -> int:
+        """The session of the process that has the opener's end; 0 when that is gone."""
+        if ports not in self._known:
+            self._known |= _looked_up(members)
+        return self._known.get(ports, 0)
+
+    def forget(self, ports: tuple[int, int]) -> None:
+        """The connection is over; its ports may be anybody's next."""
+        self._known.pop(ports, None)
+
+
+def _looked_up(members: dict[int, str]) -> dict[tuple[int, int], int]:
+    """Every connection from a member's process to OUTER."""
+    inodes = _inodes()
+    found = {}
     for pid, session in _sessions(members):
         directory = f"/proc/{pid}/fd"
         try:
-            if any(os.readlink(f"{directory}/{fd}") == mark for fd in os.listdir(directory)):
-                return session
+            for fd in os.listdir(directory):
+                ports = inodes.get(os.readlink(f"{directory}/{fd}"))
+                if ports is not None:
+                    found[ports] = session
         except OSError:
-            continue
-    return 0
+            continue  # it has just ended, or closed that
+    return found
 
 
-def _inode(peer_port: int, port: int) -> str | None:
-    outer = f"{int.from_bytes(socket.inet_aton(OUTER), sys.byteorder):08X}:{port:04X}"
+def _inodes() -> dict[str, tuple[int, int]]:
+    """What /proc calls a socket -> its ports, of connections to OUTER."""
+    outer = f"{int.from_bytes(socket.inet_aton(OUTER), sys.byteorder):08X}"
+    found = {}
     for name in ("tcp", "tcp6"):  # a socket of the newer family may well speak to an address of the older
         with open(f"/proc/net/{name}") as table:
             for line in table:
                 fields = line.split()
-                if fields[1].endswith(f":{peer_port:04X}") and fields[2].endswith(outer):
-                    return fields[9]
-    return None
+                if fields[2][:-5].endswith(outer):
+                    found[f"socket:[{fields[9]}]"] = (int(fields[1][-4:], 16), int(fields[2][-4:], 16))
+    return found
 
 
 def _sessions(members: dict[int, str]) -> Iterable[tuple[int, int]]:
