@@ -10,7 +10,9 @@ from app.core.cluster import CreateAccount
 from app.core.errors import Unavailable
 from app.core.layout.reports import NodeReport
 from tests.contract.test_cluster import account
-from tests.control_processes import Managers, eventually, managers
+from tests.control_processes import Manager, Managers, eventually, managers
+
+pytestmark = pytest.mark.xdist_group("managers")
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +89,7 @@ def beaten(client) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_without_a_quorum_reading_goes_on_and_writing_says_why_not(three: Managers):
     leader = three.leader().start_face(*(one.address for one in three.all.values()))
     assert eventually(lambda: leader.ask("/ready")[0] == 200)
@@ -130,3 +133,13 @@ def test_a_manager_is_replaced_by_the_command_line_and_again_says_so(three: Mana
     client = three.client("after")
     assert eventually(lambda: set(client.state().managers) == {"manager-1", "manager-2", "manager-4"})
     assert not client.submit(CreateAccount("after", account(9_000))).error
+
+
+def test_a_manager_with_another_secret_is_refused_and_says_so_in_one_line(three: Managers, tmp_path):
+    stranger = Manager(tmp_path, "stranger", secret=bytes(32)).start(join=three.all["manager-1"].address)
+    assert stranger.process is not None
+    assert stranger.process.wait(20) == 1
+    told = stranger.log_path.read_text().splitlines()
+    assert len(told) == 1
+    assert told[0].startswith("zapfs: join: ")
+    assert "cluster_secret differs" in told[0]
