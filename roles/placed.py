@@ -15,6 +15,8 @@ from app.core import limits
 from app.core.layout.placement import Placement
 from app.core.layout.reports import NodeHealth
 from app.ports.devices import DeviceStore
+from app.ports.suspects import Suspects
+from app.runtime.offload import Offload
 from app.services.placing.ground import Ground
 from app.services.placing.store import PlacedStore
 from roles import devices
@@ -49,23 +51,35 @@ def opened(running: Running, placement: Callable[[], Placement], health: Health 
     reached = hosts(running, placement)
     suspects = RemoteSuspects(placement, reached)
     running.every("suspects", limits.SUSPECTS_TELL_SECONDS, suspects.tell)
+    chunks = chunks_over(reached, placement, suspects, running.offload, health)
+    running.at_end(chunks.close)
+    return Placed(reached, chunks)
+
+
+def chunks_over(
+    reached: Hosts,
+    placement: Callable[[], Placement],
+    suspects: Suspects,
+    offload: Offload,
+    health: Health = nobody,
+) -> PlacedStore:
+    """Chunks over devices; close them before the devices."""
 
     def up(number: int) -> bool:
         device = placement().devices.get(number)
         heard = None if device is None else health().get(device.node_id)
         return (heard is None or heard.up) and reached.up(number)
 
-    ground = Ground(
-        placement=placement,
-        device=reached.device,
-        codec=erasure.codec,
-        compressor=Zstd(),
-        suspects=suspects,
-        offload=running.offload,
-        now_s=monotonic,
-        near=reached.near,
-        up=up,
+    return PlacedStore(
+        Ground(
+            placement=placement,
+            device=reached.device,
+            codec=erasure.codec,
+            compressor=Zstd(),
+            suspects=suspects,
+            offload=offload,
+            now_s=monotonic,
+            near=reached.near,
+            up=up,
+        )
     )
-    chunks = PlacedStore(ground)
-    running.at_end(chunks.close)
-    return Placed(reached, chunks)

@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from app.cli import cluster_database
+from tests.bench import cluster
 from tests.bench.client import MIB
 from tests.bench.crew import Score, Shot, measure, names_of
 from tests.bench.gates import passages
@@ -213,6 +215,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--gates", action="store_true", help="only what the gate and versions cost")
+    parser.add_argument("--cluster", action="store_true", help="only what redundancy and a shared database cost")
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--output", type=Path)
@@ -222,6 +225,9 @@ def main() -> int:
     with temporary_directory() as root:
         if options.gates:
             print(gates(plan, root))
+            return 0
+        if options.cluster:
+            print(cluster.table(cluster.rows(root, plan.seconds, KEYS, cluster_database.present())))
             return 0
         text = page(everything(plan, root))
     print(text)
