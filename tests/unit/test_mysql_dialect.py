@@ -6,6 +6,7 @@ from app.adapters.sql import references, versions
 from app.adapters.sql.mysql.address import address_of
 from app.adapters.sql.mysql.dialect import literal, said, template
 from app.adapters.sql.session import LOCKED
+from app.config_values import metadata_url
 
 
 def test_values_stand_where_their_marks_were() -> None:
@@ -77,6 +78,18 @@ class TestAddress:
         )
         assert address_of("mysql://u@h/zapfs").port == 3306
         assert address_of("mysql://u@localhost/zapfs?socket=/run/s").socket == "/run/s"
+
+    def test_the_setting_takes_what_the_store_understands(self) -> None:
+        for url in ("mysql://u:p%40w@db:3306/zapfs", "mysql://root@localhost/zapfs?socket=/run/mysqld/s"):
+            assert address_of(metadata_url(url)).database == "zapfs"
+        for wrong in (
+            "mysql://u:p@w@db/zapfs",
+            "mysql://db/zapfs",
+            "mysql://u@db/zapfs?ssl=1",
+            "postgres://u@db/zapfs",
+        ):
+            with pytest.raises(ValueError, match="must be mysql://"):
+                metadata_url(wrong)
 
     def test_the_password_is_in_no_text(self) -> None:
         found = address_of("mysql://user:hunter2@host/zapfs")
