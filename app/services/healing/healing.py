@@ -6,13 +6,13 @@ time and repeated, here and on another node at once.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-from gevent.pool import Pool
+from functools import partial
 
 from app.core import limits
 from app.core.layout.placement import REBALANCE, REPAIR, SCRUB
 from app.core.layout.reports import LedgerReport, WorkReport
 from app.core.types import BlobId
+from app.services.healing.abreast import abreast
 from app.services.healing.mending import Mending
 from app.services.healing.pace import Pace
 from app.services.healing.parts import ClusterParts, DataParts, DeviceErrors, Tally, TimeParts
@@ -67,10 +67,7 @@ class Healing:
         if self._is_paused(REPAIR):
             return 0
         blobs = list(dict.fromkeys(self._cluster.suspects.take(limits.SUSPECTS_TAKEN_MAX)))
-        pool = Pool(limits.HEAL_AT_ONCE)
-        for blob_id in blobs:
-            pool.spawn(self._check, blob_id)
-        pool.join(raise_error=True)
+        abreast(partial(self._check, blob_id) for blob_id in blobs)
         return len(blobs)
 
     def _check(self, blob_id: BlobId) -> None:

@@ -9,14 +9,14 @@ device for the home at the same time and delete its own as we delete ours.
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-
-from gevent.pool import Pool
+from functools import partial
 
 from app.core import limits
 from app.core.errors import Conflict, Corrupt, Missing, StoreError
 from app.core.layout.blob_ids import group_range
 from app.ports.chunks import BlobName
 from app.services.call import Sources
+from app.services.healing.abreast import abreast
 from app.services.healing.pace import Pace
 from app.services.healing.parts import ClusterParts, DataParts, DeviceErrors, Tally
 from app.services.healing.view import View
@@ -121,7 +121,7 @@ class Straying:
             home = view.home(name.blob_id)
             if home is not None and home != number:
                 strays.setdefault(home, []).append(name)
-        pool = Pool(limits.HEAL_AT_ONCE)
+        jobs = []
         for home, names in strays.items():
             if home not in view.up:
                 self._left += len(names)
@@ -132,8 +132,8 @@ class Straying:
                 self._failed(home, error, len(names))
                 continue
             for name, is_held in zip(names, held, strict=True):
-                pool.spawn(self._push, view, name, (number, home), is_held)
-        pool.join(raise_error=True)
+                jobs.append(partial(self._push, view, name, (number, home), is_held))
+        abreast(jobs)
 
     def _push(self, view: View, name: BlobName, way: tuple[int, int], held: bool) -> None:
         """One fragment from a device here to its home; deleted here once it was read there, if that is beyond doubt."""

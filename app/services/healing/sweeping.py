@@ -6,15 +6,15 @@ current epoch, and those on homes the epoch changed were read there since. Must 
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-
-from gevent.pool import Pool
+from functools import partial
 
 from app.core import limits
 from app.core.layout.blob_ids import group_range, placed_ms, profile_of
 from app.core.layout.profiles import Profile
 from app.core.types import BlobId
+from app.services.healing.abreast import abreast
 from app.services.healing.judging import FULL, LOST, homes_of, is_debris, is_settling, level
 from app.services.healing.ledger import Counts, GroupState, signature
 from app.services.healing.mending import Mending, Place
@@ -136,15 +136,13 @@ class Sweeping:
                 found.counts.add(profile.number, FULL)
             elif not self._is_left_alone(each, sighting, found):
                 short.append((profile, sighting))
-        pool = Pool(limits.HEAL_AT_ONCE)
+        jobs: list[Callable[[], object]] = []
         if short:
             answered = self._look_around(each, batch, [sighting for _, sighting in short])
-            for pair in short:
-                pool.spawn(self._settle, each, batch, pair, answered, found)
+            jobs += [partial(self._settle, each, batch, pair, answered, found) for pair in short]
         if each.mending and each.is_moving():
-            for pair in full:
-                pool.spawn(self._read_moved, each, pair, found)
-        pool.join(raise_error=True)
+            jobs += [partial(self._read_moved, each, pair, found) for pair in full]
+        abreast(jobs)
 
     def _is_left_alone(self, each: Walk, sighting: Sighting, found: Found) -> bool:
         """A blob that may still be being written is not judged. It keeps its group from being complete only where its
