@@ -145,7 +145,7 @@ class Host:
         return frozenset(numbers[device_id] for device_id in self._opened if device_id in numbers)
 
     def _capacity(self, device_id: str) -> int:
-        stats = os.statvfs(self._opened[device_id].root)
+        stats = self._running.offload.call(os.statvfs, self._opened[device_id].root)
         return stats.f_blocks * stats.f_frsize
 
     def _register(self, capacities: Mapping[str, int]) -> None:
@@ -189,9 +189,8 @@ class Host:
         )
 
     def _maintain(self) -> None:
-        for device in self._opened.values():
-            if _is_up(device):
-                device.maintain()
+        """Beside each other: a device that hangs stalls no other's upkeep."""
+        gevent.joinall([gevent.spawn(device.maintain) for device in self._opened.values() if _is_up(device)])
 
 
 class _Cursor:

@@ -40,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return server.run(settings)
     if given.command == "manager":
-        from app.cli import manager
+        from app.cli import manager_front
 
-        return manager.run(settings)
+        return manager_front.run(settings)
     if given.command in ("metadata", "file"):
         from app.cli import members
 
