@@ -160,7 +160,11 @@ MESSAGES = (
     {"type": "append", "term": 1, "seq": 2, "commit": 3, "prev_index": 4, "prev_term": 1, "entries": []},
     {
         "type": "append",
-        "term": 1, "seq": 2, "commit": 3, "prev_index": 4, "prev_term": 1,
+        "term": 1,
+        "seq": 2,
+        "commit": 3,
+        "prev_index": 4,
+        "prev_term": 1,
         "entries": [(b"\x00one", 5, 1), (b"\x02{}", 6, 1)],
     },
     {"type": "snapshot", "term": 1, "seq": 2, "index": 3, "offset": 0, "total": 9, "data": b"\xff\x00" * 4},

@@ -12,7 +12,7 @@ from tests.tidy.source import ROOT
 
 SEEDS_THAT_NOTICE = {
     "sync_nothing": 3,
-    "cut_always": 0,
+    "cut_always": 3,
     "commit_unverified": 4,
     "read_at_once": 15,
     "apply_twice": 1,

@@ -204,7 +204,9 @@ class Consensus(Innards):
             return False
         state = self.machine.snapshot()
         if len(state) > limits.RAFT_SNAPSHOT_BYTES_MAX:
-            self.die(f"the machine's state is {len(state)} bytes, more than a snapshot may be")
+            self._compact_after = now() + _SNAPSHOT_RETRY_S
+            self.log_error(f"the state is {len(state)} bytes, more than a snapshot may be; the log grows on")
+            return False
         term = self.log.entry(self.applied)[2]
         snapshot = Snapshot(self.applied, term, self.membership.at(self.applied), state)
         try:
