@@ -21,7 +21,7 @@ from migrations.run import MigrationError
 from tests import mariadb
 from tests.contract.metadata import BUCKET, bucket, inline
 
-pytestmark = pytest.mark.xdist_group("mariadb")
+pytestmark = pytest.mark.xdist_group("mariadb-races")
 
 
 @pytest.fixture
