@@ -1,5 +1,6 @@
 """Who gets in: only a node with the cluster's secret, under its own name, with frames of a bounded length."""
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -8,7 +9,7 @@ import time
 import pytest
 
 from app.adapters.cluster.raft import codec
-from app.adapters.cluster.raft.contract import RaftConfig, Role, Start, StartRefused
+from app.adapters.cluster.raft.contract import RaftConfig, RaftError, Role, Start, StartRefused
 from app.adapters.cluster.raft.node import RaftNode
 from app.adapters.cluster.tls import identity, socket_context
 from app.core import limits
@@ -119,4 +120,14 @@ def test_a_machine_that_raises_does_not_wedge_the_log(tmp_path):
         with pytest.raises(Exception, match="a bug"):
             node.propose(b"x", 5)
     assert node.status().applied == node.status().commit
+    node.close()
+
+
+def test_callers_that_give_up_do_not_end_the_node(tmp_path):
+    node, _ = started(tmp_path, secret=None)
+    for _ in range(50):
+        for ask in (lambda: node.propose(b"x", 0), lambda: node.read_barrier(0), lambda: node.transfer_leadership(0)):
+            with contextlib.suppress(RaftError):
+                ask()
+    assert node.propose(b"x", 5) == b"x"
     node.close()

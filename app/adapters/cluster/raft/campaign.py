@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from app.adapters.cluster.raft.codec import Message
 from app.adapters.cluster.raft.innards import CANDIDATE, LEADER, now
+from app.adapters.cluster.raft.waiters import Waiter, answer
 
 if TYPE_CHECKING:
-    from app.adapters.cluster.raft.consensus import Consensus, Waiter
+    from app.adapters.cluster.raft.consensus import Consensus
 
 
 class Campaign:
@@ -103,11 +104,11 @@ class Campaign:
         if self._core.membership.eligible:
             self._core.library_vote(peer, message)
 
-    def hand_over(self, waiter: "Waiter") -> None:
+    def hand_over(self, waiter: Waiter) -> None:
         """Tell the member that holds the most to stand; the waiter gets its id, or None when there is none."""
         core = self._core
         able = [peer for peer in core.others & core.connected if core.match_index[peer] >= core.commit]
         best = max(able, key=lambda peer: (core.match_index[peer], peer.id), default=None)
         if best is not None:
             core.network.send(best, {"type": "timeout_now", "term": core.term})
-        waiter.set_result(best.id if best is not None else None)
+        answer(waiter, best.id if best is not None else None)

@@ -6,7 +6,6 @@ one thread calls everything here, which is how the simulator can. What is replac
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
 from typing import Any, NoReturn, Protocol
 
 from app.adapters.cluster.raft import snapshots
@@ -21,9 +20,8 @@ from app.adapters.cluster.raft.reads import Reads
 from app.adapters.cluster.raft.replication import Replication
 from app.adapters.cluster.raft.snapshots import Snapshot
 from app.adapters.cluster.raft.transfer import Transfer
+from app.adapters.cluster.raft.waiters import Waiter, answer, fail
 from app.core import limits
-
-Waiter = Future[Any]
 
 _APPLIED_PER_TICK = 2_000
 _SNAPSHOT_RETRY_S = 10.0
@@ -286,19 +284,3 @@ class Consensus(Innards):
         waiting, self._waiting = self._waiting, {}
         for _, waiter in waiting.values():
             fail(waiter, Unknown(why))
-
-
-def answer(waiter: Waiter, value: Any) -> None:
-    """Give a waiter its result; one that gave up does not mind."""
-    try:
-        waiter.set_result(value)
-    except InvalidStateError:
-        return
-
-
-def fail(waiter: Waiter, error: RaftError) -> None:
-    """Give a waiter its refusal."""
-    try:
-        waiter.set_exception(error)
-    except InvalidStateError:
-        return

@@ -12,10 +12,11 @@ from app.adapters.cluster.raft.codec import members_command, members_of
 from app.adapters.cluster.raft.contract import MembersRefused, NotLeader
 from app.adapters.cluster.raft.innards import LEADER, Peer, now
 from app.adapters.cluster.raft.snapshots import Snapshot
+from app.adapters.cluster.raft.waiters import Waiter, answer, fail
 from app.core import limits
 
 if TYPE_CHECKING:
-    from app.adapters.cluster.raft.consensus import Consensus, Waiter
+    from app.adapters.cluster.raft.consensus import Consensus
 
 
 class Membership:
@@ -78,14 +79,14 @@ class Membership:
 
     # --- the leader
 
-    def ask(self, members: Mapping[str, str], waiter: "Waiter") -> None:
+    def ask(self, members: Mapping[str, str], waiter: Waiter) -> None:
         """Begin a change; refuse one that breaks a rule."""
         added = set(members) - set(self.current)
         refusal = self._refusal(members, added)
         if refusal is not None:
-            waiter.set_exception(MembersRefused(refusal))
+            fail(waiter, MembersRefused(refusal))
         elif dict(members) == dict(self.current):
-            waiter.set_result(b"")
+            answer(waiter, b"")
         elif added:
             self._let_join(next(iter(added)), members, waiter)
         else:
@@ -109,7 +110,7 @@ class Membership:
             return f"a node id has 1 to {limits.RAFT_NODE_ID_CHARS_MAX} characters"
         return None
 
-    def _let_join(self, name: str, members: Mapping[str, str], waiter: "Waiter") -> None:
+    def _let_join(self, name: str, members: Mapping[str, str], waiter: Waiter) -> None:
         core = self._core
         peer = Peer(name)
         self._joining = (peer, members[name], waiter)
@@ -130,7 +131,7 @@ class Membership:
             self._append({**self.current, peer.id: address}, waiter)
             self.learners = set()
 
-    def _append(self, members: Mapping[str, str], waiter: "Waiter") -> None:
+    def _append(self, members: Mapping[str, str], waiter: Waiter) -> None:
         core = self._core
         core.append(members_command(members), waiter)
         # Before it counts, so that one that is removed hears of it too.
@@ -146,7 +147,7 @@ class Membership:
             waiter = self._joining[2]
             self._forget_joining()
             if not waiter.done():
-                waiter.set_exception(NotLeader(self._core.leader_id))
+                fail(waiter, NotLeader(self._core.leader_id))
 
     def _forget_joining(self) -> None:
         core = self._core

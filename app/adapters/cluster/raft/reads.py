@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from app.adapters.cluster.raft.contract import NotLeader
 from app.adapters.cluster.raft.innards import LEADER
+from app.adapters.cluster.raft.waiters import Waiter, answer, fail
 
 if TYPE_CHECKING:
-    from app.adapters.cluster.raft.consensus import Consensus, Waiter
+    from app.adapters.cluster.raft.consensus import Consensus
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class _Round:
     term: int
     index: int
     numbers: dict[Any, int]
-    waiters: list["Waiter"]
+    waiters: list[Waiter]
 
 
 class Reads:
@@ -29,7 +30,7 @@ class Reads:
         self._asked: list[Waiter] = []
         self._rounds: list[_Round] = []
 
-    def ask(self, waiter: "Waiter") -> None:
+    def ask(self, waiter: Waiter) -> None:
         """A read of a leader: it may be answered when a majority answered a message sent from now on."""
         self._asked.append(waiter)
 
@@ -39,7 +40,7 @@ class Reads:
         self._rounds, self._asked = [], []
         for waiter in waiters:
             if not waiter.done():
-                waiter.set_exception(NotLeader(self._core.leader_id, "this node stopped leading during the read"))
+                fail(waiter, NotLeader(self._core.leader_id, "this node stopped leading during the read"))
 
     def tick(self) -> None:
         """Answer what can be, and begin a round for what was asked since the last one."""
@@ -67,5 +68,5 @@ class Reads:
             return False
         for waiter in one.waiters:
             if not waiter.done():
-                waiter.set_result(core.applied)
+                answer(waiter, core.applied)
         return True
