@@ -5,10 +5,12 @@ Knows the promises. Must not know faults. Each check raises Violation with what 
 
 import re
 import time
+from collections import Counter
 from html import unescape
 
-from app.cli.cluster_plan import GATEWAY
-from tests.chaos.cluster import linear
+from app.cli.cluster_plan import FILE_HOST, GATEWAY
+from app.core.layout.blob_ids import blob_of, profile_of
+from tests.chaos.cluster import linear, storage
 from tests.chaos.cluster.history import Outcome
 from tests.chaos.cluster.storage import stored
 from tests.chaos.cluster.under_test import ClusterUnderTest
@@ -19,6 +21,8 @@ NEXT = re.compile(rb"<NextContinuationToken>([^<]+)<")
 
 
 COLLECTED_SECONDS_MAX = 30.0
+SCRUBBED_SECONDS_MAX = 120.0
+SCRUB_BYTES_PER_S = 1 << 30
 CHUNKS_OF_AN_ATTEMPT = 2
 
 
@@ -79,10 +83,37 @@ def explained(scene: Scene) -> None:
 
 
 def whole(cluster: ClusterUnderTest) -> None:
-    """Redundancy is full again, and no device serves errors."""
+    """Redundancy is full again."""
     status = cluster.wait_healed()
     if any(profile["lost"] for profile in status["profiles"]):
         raise Violation(f"blobs are lost: {status['profiles']}")
+
+
+def scrubbed(cluster: ClusterUnderTest) -> dict[int, int]:
+    """Every byte was read since now, and redundancy is full; the number of fragments of a blob by its profile."""
+    asked_ms = cluster.ask("POST", "/v1/cluster/scrub", {"now": True, "rate": SCRUB_BYTES_PER_S})["asked_ms"]
+
+    def through() -> bool:
+        profiles = cluster.status().get("profiles", [])
+        return bool(profiles) and all(one["verified_ms"] >= asked_ms for one in profiles)
+
+    cluster.eventually(through, "not every byte is read", SCRUBBED_SECONDS_MAX)
+    profiles = cluster.wait_healed()["profiles"]
+    return {one["number"]: sum(map(int, re.findall(r"\d+", one["redundancy"]))) for one in profiles}
+
+
+def sound(cluster: ClusterUnderTest, live: frozenset[bytes], widths: dict[int, int]) -> None:
+    """On the devices of a stopped cluster every live blob has all its fragments, each of them right."""
+    right = {
+        fragment
+        for name in cluster.names(FILE_HOST)
+        for device in cluster.devices(name)
+        for fragment in storage.sound(device)
+    }
+    found = Counter(map(blob_of, right))
+    short = {blob.hex(): found[blob] for blob in live if found[blob] < widths[profile_of(blob)]}
+    if short:
+        raise Violation(f"said to be healed, and of these not all fragments are right: {short}")
 
 
 def collected(cluster: ClusterUnderTest, scene: Scene, before: set[bytes]) -> None:

@@ -86,7 +86,12 @@ def run_fresh(run: Run, root: Path, shape: Shape) -> str:
         cluster.start()
         run.times["started"] = time.monotonic() - began
         told = run.on(cluster)
+        began = time.monotonic()
+        widths = checks.scrubbed(cluster)
+        scrubbed = time.monotonic() - began
+        live = stored(cluster).live
         cluster.stop()
-        return told
+        checks.sound(cluster, live, widths)
+        return f"{told}, scrubbed in {scrubbed:.1f} s, {len(live)} blobs with every fragment right"
     finally:
         cluster.close()

@@ -5,17 +5,21 @@ Knows the devices' indices and two columns of the database. Must not change eith
 
 import sqlite3
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import lmdb
 import pymysql
 
+from app.adapters.chunks.disk import Device
 from app.adapters.sql.mysql.address import address_of
 from app.cli.cluster_plan import FILE_HOST, GATEWAY
+from app.core.errors import Corrupt, Missing
 from app.core.layout.blob_ids import blob_of
 from app.core.limits import INDEX_MAP_BYTES
 from tests.chaos.cluster.under_test import ClusterUnderTest
+from tests.chunk_room import opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,17 @@ def stored(cluster: ClusterUnderTest) -> Stored:
         for device in cluster.devices(name):
             fragments.update(blob_of(each) for each in on_device(device))
     return Stored(fragments, live, waiting)
+
+
+def sound(device: Path) -> set[bytes]:
+    """Ids of the fragments of a stopped cluster's device of which every byte is right."""
+    found = set()
+    with opened(Device(device)) as store:
+        for name in list(store.names()):
+            with suppress(Corrupt, Missing):
+                store.verify(name.blob_id)
+                found.add(name.blob_id)
+    return found
 
 
 def on_device(device: Path) -> list[bytes]:
