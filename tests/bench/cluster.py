@@ -26,7 +26,8 @@ MOVED = {"one machine": 1.0, "3 copies": 3.0, "erasure 4+2": 1.5}
 SHOTS = ((MIB, 8), (64 * MIB, 4))
 SMALL = (4096, 32)
 OBJECTS = {4096: 128, MIB: 32, 64 * MIB: 4}
-_SETTLE_SECONDS = 20.0
+_FOLLOWED_SECONDS = 5.0
+_SETTLE_SECONDS_MAX = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,12 @@ def rows(root: Path, seconds: float, keys: Credentials, database: bool) -> list[
         plain = Target(server.s3_port, keys, server.pids())
         found += _measured("one machine", plain, seconds, (SMALL, *SHOTS), ())
     with _cluster(root / "cluster", database) as (cluster, target):
+        _settle(cluster)
         stored = "MariaDB" if database else "SQLite"
         found += _measured(f"gateway on {stored}", target, seconds, (SMALL,), found)
         for name, profile in PROFILES.items():
             cluster.admin().ask("PUT", "/v1/cluster/profiles/STANDARD", dict(profile))
-            time.sleep(_SETTLE_SECONDS)  # a new width is mapped, followed and swept
+            _settle(cluster)
             found += _measured(name, target, seconds, SHOTS, found)
     return found
 
@@ -117,6 +119,15 @@ def _measured(
         gone = replace(target.shot("DELETE", connections, seconds), prefix=prefix, statuses=(204,), names_each=done)
         measure(gone, target.pids)
     return rows
+
+
+def _settle(cluster: Cluster) -> None:
+    """Wait until a new map is followed everywhere and its groups were compared: that is work of a cluster's beginning."""
+    time.sleep(_FOLLOWED_SECONDS)
+    deadline = time.monotonic() + _SETTLE_SECONDS_MAX
+    while not cluster.admin().ask("GET", "/v1/cluster")["healed"]:
+        assert time.monotonic() < deadline, cluster.admin().ask("GET", "/v1/cluster")["not_healed_because"]
+        time.sleep(0.5)
 
 
 def _row(store: str, shot: Shot, size: int, score: Score, before: Sequence[Row]) -> Row:
