@@ -122,7 +122,7 @@ def _measured(
 
 
 def _settle(cluster: Cluster) -> None:
-    """Wait until a new map is followed everywhere and its groups were compared: that is work of a cluster's beginning."""
+    """Wait until a new map is followed everywhere and its groups were compared: work of a cluster's beginning."""
     time.sleep(_FOLLOWED_SECONDS)
     deadline = time.monotonic() + _SETTLE_SECONDS_MAX
     while not cluster.admin().ask("GET", "/v1/cluster")["healed"]:
