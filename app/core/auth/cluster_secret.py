@@ -2,9 +2,9 @@
 
 Knows HKDF (RFC 5869, SHA-256) and the proof of a request. Must not know sockets, or where the secret comes from.
 
-A proof is a keyed BLAKE3 over everything a request says: protocol, node, time, method, raw target, checksum of its body.
-The time bounds how long a proof that was overheard can be repeated; what it repeats changes nothing, as ids of fragments
-are never reused.
+A proof is a keyed BLAKE3 over everything a request says: protocol, node, time, method, raw target, checksum of its
+body. The time bounds how long a proof that was overheard can be repeated; what it repeats changes nothing, as ids of
+fragments are never reused.
 """
 
 import hmac
