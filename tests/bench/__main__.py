@@ -210,6 +210,13 @@ def gates(plan: Plan, root: Path) -> str:
         return passages_table(passages(server, plan.seconds, root))
 
 
+def clusters(plan: Plan, root: Path) -> str:
+    """The section on redundancy and a shared database."""
+    head = "\n".join(f"- {name}: {value}" for name, value in facts(plan, root).items() if name != "workers")
+    table = cluster.table(cluster.rows(root, plan.seconds, KEYS, cluster_database.present()))
+    return f"# A cluster of six file hosts\n\n{cluster.SAID}\n\n{head}\n\n{table}\n"
+
+
 def main() -> int:
     """Run, print and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -226,12 +233,13 @@ def main() -> int:
         if options.gates:
             print(gates(plan, root))
             return 0
-        if options.cluster:
-            print(cluster.table(cluster.rows(root, plan.seconds, KEYS, cluster_database.present())))
-            return 0
-        text = page(everything(plan, root))
+        parts = [] if options.cluster else [page(everything(plan, root))]
+        if options.cluster or not options.quick:
+            parts.append(clusters(plan, root))
+    text = "\n".join(parts)
     print(text)
-    default = None if options.quick else ROOT / f"docs/bench/{time.strftime('%Y-%m-%d', time.gmtime())}.md"
+    name = time.strftime("%Y-%m-%d", time.gmtime()) + ("-cluster" if options.cluster else "")
+    default = None if options.quick else ROOT / f"docs/bench/{name}.md"
     if (output := options.output or default) is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text)

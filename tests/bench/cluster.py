@@ -20,6 +20,11 @@ from tests.wire.connection import RawClient
 from tests.wire.signer import Credentials, Signer
 
 SHAPE = Shape(managers=1, gateways=1, hosts=6, devices=2, workers=2)
+SAID = (
+    "One manager, one gateway of two workers, six file hosts of two workers and two devices, all on this machine and "
+    "its one disk; *one machine* is `zapfs server` with two workers, in the same run. Objects of 4 KiB lie in their "
+    "rows: they show the database. *moved*: bytes written to devices, or read from them, a second."
+)
 PROFILES = {"3 copies": {"copies": 3}, "erasure 4+2": {"data": 4, "parity": 2}}
 MOVED = {"one machine": 1.0, "3 copies": 3.0, "erasure 4+2": 1.5}
 """Physical bytes written for each byte stored."""
