@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from html import unescape
 
-from app.cli.cluster_plan import FILE_HOST, GATEWAY
+from app.cli.cluster_plan import GATEWAY
 from app.core.layout.blob_ids import blob_of, profile_of
 from tests.chaos.cluster import linear, storage
 from tests.chaos.cluster.history import Outcome
@@ -102,14 +102,9 @@ def scrubbed(cluster: ClusterUnderTest) -> dict[int, int]:
     return {one["number"]: sum(map(int, re.findall(r"\d+", one["redundancy"]))) for one in profiles}
 
 
-def sound(cluster: ClusterUnderTest, live: frozenset[bytes], widths: dict[int, int]) -> None:
-    """On the devices of a stopped cluster every live blob has all its fragments, each of them right."""
-    right = {
-        fragment
-        for name in cluster.names(FILE_HOST)
-        for device in cluster.devices(name)
-        for fragment in storage.sound(device)
-    }
+def sound(cluster: ClusterUnderTest, hosts: list[str], live: frozenset[bytes], widths: dict[int, int]) -> None:
+    """On the devices of these hosts of a stopped cluster every live blob has all its fragments, each of them right."""
+    right = {fragment for name in hosts for device in cluster.devices(name) for fragment in storage.sound(device)}
     found = Counter(map(blob_of, right))
     short = {blob.hex(): found[blob] for blob in live if found[blob] < widths[profile_of(blob)]}
     if short:

@@ -17,6 +17,7 @@ from tests.chaos.cluster import checks
 from tests.chaos.cluster.checks import Violation
 from tests.chaos.cluster.history import Kind, Operation, Outcome
 from tests.chaos.cluster.run import make_bucket
+from tests.chaos.cluster.storage import stored
 from tests.chaos.cluster.under_test import ClusterUnderTest
 from tests.chaos.cluster.workload import Scene, Workload
 
@@ -39,7 +40,17 @@ class TwoHosts:
         self.cluster.ask("PUT", "/v1/cluster/profiles/STANDARD", {"data": 4, "parity": 2})
         first, second = self.cluster.names(FILE_HOST)[:2], self.cluster.names(FILE_HOST)[2:4]
         lines = self._killed("return", first, self._return)
-        return lines + self._killed("removal", second, self._remove)
+        lines += self._killed("removal", second, self._remove)
+        forgotten = self.cluster.ask("POST", "/v1/cluster/remove", {"nodes": second})["removed"]
+        widths = checks.scrubbed(self.cluster)
+        live = stored(self.cluster).live
+        self.cluster.stop()
+        left = [name for name in self.cluster.names(FILE_HOST) if name not in second]
+        checks.sound(self.cluster, left, live, widths)
+        return [
+            *lines,
+            f"devices {forgotten} forgotten; {len(live)} blobs, of each every fragment right on {len(left)} hosts",
+        ]
 
     def _return(self, names: list[str]) -> None:
         for name in names:
