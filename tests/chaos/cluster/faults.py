@@ -8,9 +8,11 @@ import os
 import random
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.cli.admin import Refused
 from app.cli.cluster_plan import FILE_HOST, GATEWAY, MANAGER
 from tests.chaos.cluster.links import BREAK, DELAY, HOLD
 from tests.chaos.cluster.under_test import DATABASE, ClusterUnderTest
@@ -81,6 +83,8 @@ class Faults:
             "full": (self.full, 2),
             "flip": (self.flip, 2),
             "database": (self.database, 1),
+            "drain": (self.drain, 2),
+            "blackout": (self.blackout, 1),
         }
         chosen = {name: kind for name, kind in kinds.items() if not self.only or name in self.only}
         (make,) = self.dice.choices([make for make, _ in chosen.values()], [weight for _, weight in chosen.values()])
@@ -187,6 +191,30 @@ class Faults:
             return None
         cluster = self.cluster
         return self._on(f"kill {DATABASE}", DATABASE, lambda: cluster.kill(DATABASE), lambda: cluster.restart(DATABASE))
+
+    def drain(self) -> Fault:
+        """A file host is to be emptied, and soon after is not: layouts change under load."""
+        name, cluster = self._any(FILE_HOST), self.cluster
+
+        def ask(change: str) -> None:
+            with suppress(Refused):  # without a majority of managers nothing changes
+                cluster.ask("POST", f"/v1/cluster/{change}", {"nodes": [name]})
+
+        return Fault(f"drain {name}", frozenset(), lambda: ask("drain"), lambda: ask("add"))
+
+    def blackout(self) -> Fault:
+        """kill -9 of everything at once, the database too."""
+        cluster, names = self.cluster, list(self.cluster.processes)
+
+        def do() -> None:
+            for name in names:
+                cluster.kill(name)
+
+        def undo() -> None:
+            for name in names:
+                cluster.restart(name)
+
+        return Fault("kill everything", frozenset(names), do, undo)
 
     @staticmethod
     def _on(told: str, name: str, do: Callable[[], None], undo: Callable[[], None]) -> Fault:

@@ -165,11 +165,21 @@ class ClusterUnderTest:
             if not process.alive() or name in self.altered:
                 self.restart(name)
         self.wait_ready(*self.cluster.members)
+        self.eventually(self._all_in, "not every device is in the layout", 30)
 
     def wait_ready(self, *names: str) -> None:
         """Until these say that they are ready; one that ends meanwhile is started again."""
         for name in names:
             self.eventually(lambda name=name: self._ready(name), f"{name} is not ready", 90)  # type: ignore[misc]
+
+    def _all_in(self) -> bool:
+        """Whether every device takes its share, after asking for it."""
+        with suppress(Refused):
+            states = {one["state"] for one in self.ask("GET", "/v1/cluster/devices")["devices"]}
+            if states != {"in"}:
+                self.ask("POST", "/v1/cluster/add", {"nodes": self.names(FILE_HOST)})
+            return states == {"in"}
+        return False
 
     def _ready(self, name: str) -> bool:
         if not self.processes[name].alive():
