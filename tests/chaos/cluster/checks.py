@@ -102,6 +102,13 @@ def scrubbed(cluster: ClusterUnderTest) -> dict[int, int]:
     return {one["number"]: sum(map(int, re.findall(r"\d+", one["redundancy"]))) for one in profiles}
 
 
+def readable(cluster: ClusterUnderTest) -> None:
+    """`zapfs fsck` reads every object back whole."""
+    done = cluster.zapfs("fsck", "--config", str(cluster.member(cluster.names(GATEWAY)[0]).config))
+    if done.returncode != 0:
+        raise Violation(f"fsck: {done.stdout}{done.stderr}")
+
+
 def sound(cluster: ClusterUnderTest, hosts: list[str], live: frozenset[bytes], widths: dict[int, int]) -> None:
     """On the devices of these hosts of a stopped cluster every live blob has all its fragments, each of them right."""
     right = {fragment for name in hosts for device in cluster.devices(name) for fragment in storage.sound(device)}

@@ -93,6 +93,7 @@ def run_fresh(run: Run, root: Path, shape: Shape) -> str:
         began = time.monotonic()
         widths = checks.scrubbed(cluster)
         scrubbed = time.monotonic() - began
+        checks.readable(cluster)
         live = stored(cluster).live
         cluster.stop()
         checks.sound(cluster, cluster.names(FILE_HOST), live, widths)

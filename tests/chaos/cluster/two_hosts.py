@@ -43,6 +43,7 @@ class TwoHosts:
         lines += self._killed("removal", second, self._remove)
         forgotten = self.cluster.ask("POST", "/v1/cluster/remove", {"nodes": second})["removed"]
         widths = checks.scrubbed(self.cluster)
+        checks.readable(self.cluster)
         live = stored(self.cluster).live
         self.cluster.stop()
         left = [name for name in self.cluster.names(FILE_HOST) if name not in second]

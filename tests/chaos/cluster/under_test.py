@@ -5,6 +5,8 @@ Knows processes, sessions, ports and the admin face. Must not know what is right
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -19,7 +21,7 @@ from app.cli.cluster_processes import Process
 from roles.data_dir import Refusal
 from tests.chaos.cluster.links import Links
 from tests.chaos.cluster.switchboard import OUTER
-from tests.integration.server import ServerFailed, pids_of_group
+from tests.integration.server import ROOT, ServerFailed, clean_environment, pids_of_group
 from tests.wire.connection import RawClient
 from tests.wire.signer import Credentials
 
@@ -210,6 +212,13 @@ class ClusterUnderTest:
             except Refused as error:
                 refused = error
         raise refused
+
+    def zapfs(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run `zapfs ...` to its end, both outputs as text."""
+        command = [sys.executable, "-m", "app.cli", *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, env=clean_environment(), capture_output=True, text=True, timeout=120, check=False
+        )
 
     def status(self) -> dict[str, Any]:
         """GET /v1/cluster; {} while no manager answers."""
