@@ -245,6 +245,7 @@ HEAL_RETRY_SECONDS: Final = 15  # between two tries of a group that could not be
 HEAL_PATIENCE_SECONDS: Final = 120  # what another node is about to push home is left to it for so long
 HEAL_EPOCH_SETTLE_SECONDS: Final = 15  # above HEARTBEAT_SECONDS_MAX: each confirmed node knows an epoch by then
 HEAL_VERIFIED_KEPT_MAX: Final = 65_536  # fragments remembered as verified under this epoch, 100 bytes each
+HEAL_DAMAGED_KEPT_MAX: Final = 65_536  # blobs remembered as damaged beyond replacing, 150 bytes each
 HEAL_MOVED_MAX: Final = 1_024  # groups of one GroupsMoved command
 HEAL_DEVICE_ERRORS_MAX: Final = 64  # bad fragments of one scrub pass before a device counts as failing
 SCRUB_PAGE_NAMES: Final = 64  # fragments verified in one step; after a kill so many are read again

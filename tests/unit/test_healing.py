@@ -290,6 +290,31 @@ def test_a_damaged_fragment_stays_until_enough_others_can_be_read_and_is_replace
     assert holds(world, blob, damaged)
 
 
+@pytest.mark.parametrize("turn", ["scrub", "suspects"])
+def test_damage_that_nothing_can_replace_is_told_until_it_is_replaced_though_lists_show_the_blob_whole(turn):
+    world = calm_world()
+    blob = written(world)
+    world.live.clear()
+    heal(world)
+    found = dict(homes(world, blob)[:3])
+    sound = {number: world.devices[number].held_by_id.copy() for number in found.values()}
+    for index, number in found.items():
+        world.devices[number].rot(fragment_id(blob.name.blob_id, index))
+    member = world.node_of(found[0])
+    member.suspects.blobs.append(blob.name.blob_id)
+    world.heal([member], (turn,))
+    heal(world)
+    assert ledger(world) == (1, 0, 0, 1)
+    repaired = found[2]
+    world.devices[repaired].held_by_id.update(sound[repaired])
+    world.devices[repaired].rotten.clear()
+    world.tick(limits.HEAL_RETRY_SECONDS + 1)
+    world.hear()
+    heal(world, ("suspects", "repair"))
+    assert all(holds(world, blob, place) for place in homes(world, blob))
+    assert ledger(world) == (1, 0, 0, 0)
+
+
 def test_a_scrub_pass_goes_on_where_it_stood_when_its_process_died(monkeypatch):
     world = calm_world(replication(0, "ONE", 1), devices=1)
     for _ in range(9):

@@ -7,6 +7,7 @@ time and repeated, here and on another node at once.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 from app.core import limits
 from app.core.layout.placement import REBALANCE, REPAIR, SCRUB
@@ -42,7 +43,8 @@ class Healing:
         self._repair = Tally()
         self._repair_pace = self._pace(clocks, REPAIR)
         self._rebalance_pace = self._pace(clocks, REBALANCE)
-        mending = Mending(data, self._repair_pace, self._errors, self._repair)
+        self._retry_ms = 0
+        mending = self._mending = Mending(data, self._repair_pace, self._errors, self._repair)
         self._sweeping = Sweeping(data, mending)
         self._rounds = Rounds(cluster, clocks.sources, self._sweeping)
         self._straying = Straying(cluster, data, clocks.sources, self._rebalance_pace, self._errors)
@@ -66,9 +68,17 @@ class Healing:
         """Look at blobs reported short or damaged, before anything else; how many. For every second or less."""
         if self._is_paused(REPAIR):
             return 0
-        blobs = list(dict.fromkeys(self._cluster.suspects.take(limits.SUSPECTS_TAKEN_MAX)))
+        blobs = list(dict.fromkeys([*self._cluster.suspects.take(limits.SUSPECTS_TAKEN_MAX), *self._damaged()]))
         abreast(partial(self._check, blob_id) for blob_id in blobs)
         return len(blobs)
+
+    def _damaged(self) -> list[BlobId]:
+        """Some of the blobs known to be damaged, now and then: what makes them whole may be readable again."""
+        now_ms = self._now_ms()
+        if now_ms < self._retry_ms:
+            return []
+        self._retry_ms = now_ms + limits.HEAL_RETRY_SECONDS * 1000
+        return list(islice(self._mending.damaged, limits.SUSPECTS_TAKEN_MAX))
 
     def _check(self, blob_id: BlobId) -> None:
         view = self._cluster.view()
@@ -103,7 +113,7 @@ class Healing:
         """For the heartbeat: by profile, of the groups this node leads. `verified_ms`: see Scrubbing.verified_ms."""
         view = self._cluster.view()
         self._rounds.lead(view, self._now_ms())
-        return self._rounds.ledger.reports(view, view.placement.profiles, self._scrubbing.verified_ms())
+        return self._rounds.ledger.reports(view, self._mending.damaged, self._scrubbing.verified_ms())
 
     def work(self) -> tuple[WorkReport, ...]:
         """For the heartbeat. Waiting: blobs that are not full, fragments not at home, fragments to read."""

@@ -5,12 +5,14 @@ homes, or who of them is up, changed since counts as unswept. Nothing here outli
 the next leader compares anew, and says so until it has.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from app.core import limits
-from app.core.layout.profiles import Profile
+from app.core.layout.blob_ids import profile_of
 from app.core.layout.reports import LedgerReport
+from app.core.types import BlobId
 from app.services.healing.judging import CRITICAL, FULL, LOST, REDUCED
 from app.services.healing.view import GroupKey, View
 
@@ -87,20 +89,25 @@ class Ledger:
         """Blobs that were not full when their group was looked at last."""
         return sum(state.counts.short for state in self.groups.values())
 
-    def reports(self, view: View, profiles: Mapping[int, Profile], verified_ms: int) -> dict[str, LedgerReport]:
-        """By the profile's number, as text: the form of heartbeats."""
+    def reports(self, view: View, damaged: Mapping[BlobId, str], verified_ms: int) -> dict[str, LedgerReport]:
+        """By the profile's number, as text: the form of heartbeats. `damaged`: blobs that lists show full, and what
+        they are; every node that met one counts it."""
         unswept: dict[int, int] = {}
         for key, state in self.groups.items():
             if state.signature != signature(view, key):
                 unswept[key[0]] = unswept.get(key[0], 0) + 1
+        known = Counter((profile_of(blob_id), level) for blob_id, level in damaged.items())
         return {
-            str(number): self._report(number, unswept.get(profile.width, 0), verified_ms)
-            for number, profile in profiles.items()
+            str(number): self._report(number, known, unswept.get(profile.width, 0), verified_ms)
+            for number, profile in view.placement.profiles.items()
         }
 
-    def _report(self, profile: int, unswept: int, verified_ms: int) -> LedgerReport:
+    def _report(
+        self, profile: int, known: Mapping[tuple[int, str], int], unswept: int, verified_ms: int
+    ) -> LedgerReport:
         full, reduced, critical, lost = (
-            _total(self.groups.values(), profile, level) for level in (FULL, REDUCED, CRITICAL, LOST)
+            _total(self.groups.values(), profile, level) + known.get((profile, level), 0)
+            for level in (FULL, REDUCED, CRITICAL, LOST)
         )
         return LedgerReport(full, reduced, critical, lost, unswept, verified_ms)
 

@@ -4,12 +4,14 @@ Knows the order that loses nothing: the new bytes are in hand before anything is
 that just failed its checksum is. Two menders of one blob do no harm: what both put is the same bytes under one id.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from app.core import limits
 from app.core.errors import Conflict, Corrupt, Full, Missing, StoreError, Unavailable
 from app.core.layout.profiles import Profile
 from app.core.types import BlobId
 from app.ports.chunks import BlobName
+from app.services.healing.judging import CRITICAL, FULL, LOST, level
 from app.services.healing.pace import Pace
 from app.services.healing.parts import DataParts, DeviceErrors, Tally
 from app.services.healing.view import View
@@ -32,6 +34,18 @@ class Mending:
         self.errors = errors
         self._tally = tally
         self._replacing: set[tuple[int, BlobId]] = set()
+        self._damaged: dict[BlobId, str] = {}
+
+    @property
+    def damaged(self) -> Mapping[BlobId, str]:
+        """Blobs that lists show whole, but with a damaged fragment that nothing could replace when it was met last, and
+        their level. A restart forgets them, and at most HEAL_DAMAGED_KEPT_MAX are kept: scrub meets the others again.
+        Longest ago first."""
+        return self._damaged
+
+    def forget_damage(self, blob_id: BlobId) -> None:
+        """The blob was read and nothing of it is damaged, or it is no more."""
+        self._damaged.pop(blob_id, None)
 
     def fill(self, view: View, profile: Profile, sighting: Sighting, places: Sequence[Place]) -> list[Place]:
         """Put the fragments that are missing at these places; those that are there now and verified. Raises nothing of
@@ -54,8 +68,10 @@ class Mending:
         """A fragment that failed its checksum gives way to one made of others, which is in hand before it goes. While
         too few others are readable it stays: some of it may be worth having. False when it could not be done."""
         index, number = place
+        listed = level(profile, view.placement.homes(sighting.blob_id), sighting, everybody_answered=False)
         sighting.gone(index, number)
         name = sighting.fragment(index)
+        fresh: memoryview | None = None
         if (number, name.blob_id) in self._replacing:
             return False  # another greenlet is at it
         self._replacing.add((number, name.blob_id))
@@ -68,6 +84,8 @@ class Mending:
                 return False  # held by a reader: the next look finds it again
             return self._put(view, sighting, place, fresh)
         except StoreError as error:
+            if fresh is None and listed == FULL:
+                self._note_damaged(sighting.blob_id, LOST if isinstance(error, Corrupt) else CRITICAL)
             self._failed(number, error)
             return False
         finally:
@@ -200,6 +218,11 @@ class Mending:
         """Devices that hold a fragment and answer, this node's own first."""
         numbers = sighting.where.get(index, set()) & view.up
         return sorted(numbers, key=lambda number: (number not in view.own, number))
+
+    def _note_damaged(self, blob_id: BlobId, now: str) -> None:
+        self._damaged.pop(blob_id, None)
+        if len(self._damaged) < limits.HEAL_DAMAGED_KEPT_MAX:
+            self._damaged[blob_id] = now
 
     def _failed(self, number: int, error: StoreError) -> None:
         self._tally.errors += 1

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from app.core import limits
-from app.core.layout.blob_ids import group_range, placed_ms, profile_of
+from app.core.layout.blob_ids import fragment_id, group_range, placed_ms, profile_of
 from app.core.layout.profiles import Profile
 from app.core.types import BlobId
 from app.services.healing.abreast import abreast
@@ -117,11 +117,14 @@ class Sweeping:
             profile = view.placement.profiles[profile_of(blob_id)]
             answered = self._look_around(each, batch, [sighting])
             held = _held(profile, each.homes, sighting)
-            if len(held) == profile.width or not is_settling(blob_id, now_ms):
-                self._mending.verify(view, profile, sighting, held)
+            read = len(held) == profile.width or not is_settling(blob_id, now_ms)
+            if read and self._mending.verify(view, profile, sighting, held):
+                self._mending.forget_damage(sighting.blob_id)
             found = Found()
             self._settle(each, batch, (profile, sighting), answered, found)
             return not found.work
+        if not batch.silent:
+            self._mending.forget_damage(fragment_id(blob_id, 0))
         return not batch.silent
 
     def _judge_batch(self, each: Walk, batch: Batch, found: Found) -> None:
