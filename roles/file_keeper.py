@@ -17,6 +17,7 @@ from app.adapters import erasure
 from app.adapters.chunks import disk
 from app.adapters.chunks.guarded import GuardedDevice
 from app.adapters.cluster.remote import RemoteCluster
+from app.config_values import Bind
 from app.core import limits
 from app.core.cluster.layout_commands import RegisterNode
 from app.core.errors import StoreError, Unavailable
@@ -81,7 +82,9 @@ class Host:
             self._opened.update(devices.open_devices(self._running, cluster_id))
             self._begin()
         found = {device_id: self._capacity(device_id) for device_id, one in self._opened.items() if _is_up(one)}
-        if found and found.keys() - self._registered.keys():
+        known = self._placement().nodes.get(self._settings.node_id)
+        elsewhere = known is not None and known.address != self._address()
+        if found and (elsewhere or found.keys() - self._registered.keys()):
             self._register({**self._registered, **found})
 
     def unready(self) -> str:
@@ -137,6 +140,11 @@ class Host:
             running.every(name, _TURN_SECONDS[name], turn)
         running.every("upkeep", _UPKEEP_SECONDS, self._maintain)
 
+    def _address(self) -> str:
+        """Where others reach the blob routes."""
+        bind = self._settings.blob_bind
+        return self._settings.advertise or str(Bind(bind.host, self._running.told.s3_port))
+
     def _placement(self) -> Placement:
         return self._cluster.state().placement
 
@@ -150,9 +158,9 @@ class Host:
 
     def _register(self, capacities: Mapping[str, int]) -> None:
         settings = self._settings
-        address = settings.advertise or f"{settings.blob_bind.host}:{self._running.told.s3_port}"
+        self._cluster.beat(self._report())  # refused while another node of this name is up: its address must stay
         outcome = self._cluster.submit(
-            RegisterNode(new_id().hex(), settings.node_id, address, settings.zone, capacities, now_ms())
+            RegisterNode(new_id().hex(), settings.node_id, self._address(), settings.zone, capacities, now_ms())
         )
         if outcome.error:
             raise Unavailable(f"the managers do not take this node: {outcome.message}")
@@ -168,7 +176,7 @@ class Host:
             "file",
             now_ms(),
             placement.current.epoch,
-            settings.advertise or str(settings.blob_bind),
+            self._address(),
             tuple(told),
             {} if healing is None else healing.ledger(),
             () if healing is None else healing.work(),

@@ -15,6 +15,7 @@ from roles.credentials import RootCredentials
 from roles.data_dir import Refusal
 from roles.handover import Handover
 
+_GRPC_QUIET = ("GRPC_VERBOSITY", "NONE")  # read when gRPC is imported; else strangers' handshakes would fill the log
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- recognised, not bound
 
 
@@ -39,6 +40,7 @@ def child(told: Handover, listener: socket.socket | None, lock: int, metrics: Pa
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("ZAPFS_", "GUNICORN_"))}
     fd = handover.write(told)
     environment[handover.VARIABLE] = str(fd)
+    environment.setdefault(*_GRPC_QUIET)
     environment["PROMETHEUS_MULTIPROC_DIR"] = str(metrics)
     return supervise.Child(
         told.role, environment, descriptors=(fd, lock), listeners=() if listener is None else (listener,)

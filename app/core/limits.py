@@ -278,6 +278,9 @@ CONTROL_COMMAND_BYTES_MAX: Final = 1 * MIB  # the largest holds the 1,024 groups
 CONTROL_PIECE_BYTES: Final = 1 * MIB  # of the state's document, which is sent in pieces
 CONTROL_STATE_BYTES_MAX: Final = 1 * GIB  # a follower takes no larger document for one
 CONTROL_STREAMS_MAX: Final = 1_024  # calls and Watch streams open at one manager
+CONTROL_CONNECTIONS_MAX: Final = 2_048  # open at one manager, strangers' too: none may use up its file descriptors
+CONTROL_HELLO_SECONDS_MAX: Final = 5.0  # a stranger has to prove itself within them, or is cut off
+CONTROL_COMMAND_ID_CHARS_MAX: Final = 64  # ids are remembered; ours have 32 hex digits
 CONTROL_WAITING_MAX: Final = 64  # proposals and barriers waiting at one manager, each in a thread
 CONTROL_DELTAS_KEPT: Final = 1_024  # newest commands a manager keeps: a follower further behind gets everything
 CONTROL_CALL_SECONDS_MAX: Final = 6.0  # one call, its repetitions at other managers included
@@ -292,6 +295,7 @@ CONTROL_KEEPALIVE_LOST_SECONDS: Final = 2  # a ping unanswered for so long ends 
 HEARTBEAT_SECONDS: Final = 2.0  # between two heartbeats of a node
 HEARTBEAT_SECONDS_MAX: Final = 10.0  # a node silent for so long is down
 CONTROL_NODES_MAX: Final = 4_096  # nodes a leader remembers the heartbeats of
+CONTROL_WORKS_MAX: Final = 16  # kinds of work in one heartbeat; there are three
 MIRROR_SECONDS_MIN: Final = 0.1  # between two writes of the followed state to a node's disk
 
 # --- Raft (app/adapters/cluster/raft); times measured: docs/design/raft.md

@@ -6,9 +6,9 @@ import pytest
 
 from app.core.cluster import ClusterState, Outcome, apply
 from app.core.cluster.layout_commands import FoundCluster, RegisterNode, SetDeviceState
-from app.core.errors import Full, Unavailable
+from app.core.errors import Conflict, Corrupt, Full, Unavailable
 from app.core.layout.placement import DRAINING, IN, OUT, WAITING
-from app.core.layout.reports import NodeReport
+from app.core.layout.reports import DeviceReport, LedgerReport, NodeReport, WorkReport
 from app.core.limits import CONTROL_NODES_MAX, HEARTBEAT_SECONDS_MAX
 from app.services.control.heartbeats import Heartbeats
 from app.services.control.silence import Silence
@@ -151,3 +151,38 @@ def test_no_more_nodes_are_remembered_than_a_cluster_may_have(room):
     with pytest.raises(Full):
         room.beat("one-more")
     room.beat("n0")
+
+
+def test_names_that_went_away_make_room_for_others(room):
+    for number in range(CONTROL_NODES_MAX):
+        room.beat(f"n{number}")
+    room.now += HEARTBEAT_SECONDS_MAX + 1
+    room.beat("one-more")
+    assert room.heartbeats.heard("one-more", 1)
+
+
+def test_two_nodes_of_one_name_are_not_taken_for_one(room):
+    told = NodeReport("file-1", "file", 0, address="10.0.0.1:8081")
+    room.heartbeats.beat(told)
+    for other in (replace(told, address="10.0.0.9:8081"), replace(told, role="metadata")):
+        with pytest.raises(Conflict, match=r"file-1 is up at 10\.0\.0\.1:8081"):
+            room.heartbeats.beat(other)
+    room.heartbeats.beat(told)
+    room.now += HEARTBEAT_SECONDS_MAX + 1
+    room.heartbeats.beat(replace(told, address="10.0.0.9:8081"))  # one that moved was down meanwhile
+
+
+@pytest.mark.parametrize(
+    "absurd",
+    [
+        {"devices": (DeviceReport(1, "up", 1, 1, 1),) * 100_000},
+        {"ledger": {str(number): LedgerReport() for number in range(1_000)}},
+        {"work": (WorkReport("repair", 1, 1),) * 1_000},
+        {"address": "a" * 1_000_000},
+        {"devices": (DeviceReport(1, "u" * 1_000_000, 1, 1, 1),)},
+    ],
+)
+def test_a_report_no_node_could_make_is_not_handed_to_the_others(room, absurd):
+    with pytest.raises(Corrupt, match="file-1 reports more than one node can have"):
+        room.heartbeats.beat(NodeReport("file-1", "file", 0, **absurd))
+    assert room.heartbeats.health() == []

@@ -85,6 +85,9 @@ class ControlService:
         if request.HasField("report") and request.report.node_id != request.header.node_id:
             text = f"{request.header.node_id} reports for {request.report.node_id}: a node tells of itself only"
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, text)
+        if request.HasField("report") and request.report.node_id in desk.book.state().managers:
+            text = f"{request.report.node_id} is a manager, so this node needs a node_id of its own"
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, text)
         if not desk.authority.leads(desk.node_id):
             await self._refuse(context, NotLeader(desk.authority.standing().leader))
         if request.HasField("report"):

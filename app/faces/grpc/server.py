@@ -5,6 +5,8 @@ from typing import Any, Final
 import grpc
 
 from app.core.limits import (
+    CONTROL_CONNECTIONS_MAX,
+    CONTROL_HELLO_SECONDS_MAX,
     CONTROL_KEEPALIVE_LOST_SECONDS,
     CONTROL_KEEPALIVE_SECONDS,
     CONTROL_MESSAGE_BYTES_MAX,
@@ -17,6 +19,9 @@ _OPTIONS: Final = (
     ("grpc.max_receive_message_length", CONTROL_MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", CONTROL_MESSAGE_BYTES_MAX),
     ("grpc.max_concurrent_streams", CONTROL_STREAMS_MAX),
+    # Whoever only connects proves nothing and costs a descriptor: the log's files need some of them too.
+    ("grpc.max_allowed_incoming_connections", CONTROL_CONNECTIONS_MAX),
+    ("grpc.server_handshake_timeout_ms", int(CONTROL_HELLO_SECONDS_MAX * 1000)),
     ("grpc.keepalive_time_ms", CONTROL_KEEPALIVE_SECONDS * 1000),
     ("grpc.keepalive_timeout_ms", CONTROL_KEEPALIVE_LOST_SECONDS * 1000),
     ("grpc.keepalive_permit_without_calls", 1),
