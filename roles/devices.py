@@ -41,11 +41,15 @@ def prepare_devices(settings: Settings, cluster_id: str = "") -> Prepared:
     """
     known = _known(settings)
     down = []
+    prepared: dict[str, Path] = {}
     for device in stores.host_devices(settings):
         try:
             if marker.check(device, cluster_id) is None and str(device.root) in known:
                 raise Unavailable(f"{device.root} is empty: device {known[str(device.root)]} is not there")
-            known[str(device.root)] = marker.prepare(device, cluster_id, settings.node_id).device_id
+            device_id = marker.prepare(device, cluster_id, settings.node_id).device_id
+            if device_id in prepared:
+                raise Conflict(f"{prepared[device_id]} and {device.root} are the same device")
+            prepared[device_id], known[str(device.root)] = device.root, device_id
         except Conflict:
             raise
         except (OSError, StoreError) as error:
