@@ -9,13 +9,18 @@ import gevent
 import pytest
 
 from app.adapters.chunks.remote import RemoteDevice
+from app.adapters.cluster import snapshot
+from app.adapters.cluster.local import STATE_FILE
 from app.core.auth import cluster_secret
 from app.core.blob_wire import checksum
+from app.core.cluster import ClusterState
 from app.core.errors import Missing, StoreError
+from app.core.layout.placement import IN, OUT, Device, Layout, Placement
 from app.core.limits import MIB
 from app.runtime.offload import Offload
+from roles.data_dir import DataDir
 from tests.chunk_room import name_of, payload_of
-from tests.integration.blob_host import BlobHost
+from tests.integration.blob_host import CLUSTER, BlobHost
 
 
 @pytest.fixture
@@ -91,3 +96,24 @@ def test_a_device_that_goes_away_leaves_the_other_serving(host: BlobHost, offloa
             gevent.sleep(0.05)
     assert put(well, 1, 1000) == 1
     assert bytes(well.whole(name_of(1).blob_id)) == payload_of(1, 1000)
+
+
+@pytest.mark.parametrize("gone", ["out", "removed"])
+def test_a_device_that_left_the_cluster_takes_nothing_from_a_gateway_that_has_not_heard(
+    host: BlobHost, offload: Offload, gone: str
+) -> None:
+    left, well = device(host, offload, 0), device(host, offload, 1)
+    assert put(left, 1, 1000) == 1
+    states = dict(zip(host.device_ids, (OUT, IN), strict=True))
+    devices = {number: Device(number, i, "n1", 1 << 40, states[i]) for number, i in enumerate(states, 1)}
+    if gone == "removed":
+        devices = {number: one for number, one in devices.items() if one.state == IN}
+    placement = Placement(devices=devices, current=Layout(1), numbered=2)
+    snapshot.store(DataDir(host.data).cluster / STATE_FILE, ClusterState(cluster_id=CLUSTER, placement=placement))
+    with gevent.Timeout(20):
+        number = 2
+        while put(left, number, 1000) is not None:  # each worker reads what the keeper wrote by itself
+            number += 1
+            gevent.sleep(0.05)
+    assert put(well, 1, 1000) == 1
+    assert bytes(left.whole(name_of(1).blob_id)) == payload_of(1, 1000)

@@ -28,15 +28,22 @@ _WHY: Final = frozenset({"missing", "corrupt", "unreachable", "partial"})
 
 
 class Fragments:
-    """One per process. `devices`: by id, those of this host."""
+    """One per process. `devices`: by id, those of this host. `is_out`: whether one is no part of the cluster any more:
+    it takes nothing then, as a gateway that has not heard so would count it towards its quorum."""
 
     def __init__(
-        self, devices: Mapping[str, HostedDevice], suspects: Suspects, buffers: BufferPool, offload: Offload
+        self,
+        devices: Mapping[str, HostedDevice],
+        suspects: Suspects,
+        buffers: BufferPool,
+        offload: Offload,
+        is_out: Callable[[str], bool] = lambda device_id: False,
     ) -> None:
         self._devices = devices
         self._suspects = suspects
         self._buffers = buffers
         self._offload = offload
+        self._is_out = is_out
 
     def handlers(self) -> dict[str, Handler]:
         """By method and verb."""
@@ -57,6 +64,8 @@ class Fragments:
     def put(self, request: Request, asking: Asking) -> Response:
         """201 once the fragment is durable."""
         device = self._device(asking)
+        if self._is_out(asking.device_id):
+            raise Unavailable(f"device {asking.device_id} is out of the cluster")
         name = BlobName(asking.fragment_id, asking.bytes_of("chunk", (32,)), asking.bytes_of("ref", (16,)))
         length = _length(request, limits.FRAGMENT_BYTES_MAX)
         if not length:
