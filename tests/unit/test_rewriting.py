@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.core import limits
-from app.core.errors import Conflict, Corrupt, Unavailable
+from app.core.errors import Conflict, Corrupt, Missing, S3Error, Unavailable
 from app.core.integrity import NOTHING
 from app.core.layout.blob_ids import fragment_id, profile_of
 from app.core.s3.encryption import requested
 from app.core.s3.multipart import RequestedPart
 from app.core.s3.wanted import Wanted
 from app.core.types import Attributes, ChunkEntry, Version
+from app.ports.chunks import BlobName
 from app.services.background.rewriting import Rewriting
 from app.services.background.transitions import Transitions
 from app.services.objects.multipart import UploadTarget
@@ -139,3 +141,47 @@ def test_a_version_replaced_meanwhile_is_left_alone(rig: Rig) -> None:
     with pytest.raises(Conflict):
         rig.transitions.move(rig.house.store.bucket_get("bucket"), judged, "COLD")
     assert rig.kept(b"k") == {1}
+
+
+class Suspended:
+    """A chunk store whose caller sleeps for long after each put, while others go on."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rig.house.chunks, name)
+
+    def put(self, name: BlobName, data: memoryview) -> None:
+        house = self._rig.house
+        house.chunks.put(name, data)
+        for _ in range(4):
+            house.now_ms += 2 * limits.ORPHAN_SECONDS_MIN * 1000
+            house.gc.run()
+
+
+def test_a_move_that_stood_still_for_hours_does_not_refer_to_what_was_collected_meanwhile(rig: Rig) -> None:
+    house, data = rig.house, payload_of(1, LENGTH)
+    rig.put(b"k", data)
+    rewriting = Rewriting(house.store, Suspended(rig), rig.profiles, house.offload, house.sources, GRACE_MS)
+    with pytest.raises(Conflict):
+        rewriting.rewrite(house.store.bucket_get("bucket"), rig.current(b"k"), "COLD")
+    assert rig.kept(b"k") == {1}
+    assert house.get(b"k") == data
+
+
+def test_a_put_whose_machine_was_suspended_does_not_commit(rig: Rig) -> None:
+    class Sleepy(BytesBody):
+        def receive(self, buffer: memoryview) -> int:
+            rig.house.now_ms += (limits.ATTEMPT_SECONDS_MAX + 1) * 1000
+            return super().receive(buffer)
+
+    with pytest.raises(S3Error, match="SlowDown"):
+        rig.house.objects.put(
+            rig.house.call(),
+            Target("bucket", b"k"),
+            Wanted(Attributes()),
+            Incoming(Sleepy(payload_of(1, LENGTH)), NOTHING),
+        )
+    with pytest.raises(Missing):
+        rig.current(b"k")

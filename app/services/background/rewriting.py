@@ -76,15 +76,17 @@ class Rewriting:
         data, digest = self._read(old)
         chunk_id = chunk_id_for(profile, digest)
         blob_id = self._store.chunks_live([chunk_id]).get(chunk_id)
-        uploaded = blob_id is None
+        uploaded, begun_ms = blob_id is None, self._sources.now_ms()
         if blob_id is None:
             blob_id = blob_id_for(profile, self._sources.new_id())
             # An attempt of its own: should it end here, the orphan sweep asks for a reference nobody ever had.
             self._chunks.put(BlobName(blob_id, chunk_id, self._sources.new_id()), memoryview(data))
         new = ChunkEntry(chunk_id, blob_id, old.length)
-        not_before_ms = self._sources.now_ms() + self._grace_ms
+        now_ms = self._sources.now_ms()
         try:
-            self._store.chunk_move(ChunkMove(ref_id, page, old, new, uploaded, not_before_ms))
+            if uploaded and not 0 <= now_ms - begun_ms <= limits.ATTEMPT_SECONDS_MAX * 1000:
+                raise Conflict("the blob is so old that it may have been collected as an orphan")
+            self._store.chunk_move(ChunkMove(ref_id, page, old, new, uploaded, now_ms + self._grace_ms))
         except (Conflict, Missing):  # nothing refers to the blob, and nothing will
             if uploaded:
                 self._chunks.delete(blob_id)

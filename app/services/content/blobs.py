@@ -21,6 +21,7 @@ from app.core import limits
 from app.core.body import Body
 from app.core.checksums import hasher
 from app.core.errors import Conflict, Full, Missing, S3Error, StoreError
+from app.core.ids import id_time_ms
 from app.core.layout.blob_ids import blob_id_for, chunk_id_for
 from app.core.sealing.frames import DataKey
 from app.core.types import BlobId, ChunkEntry, ChunkId, Content, RefId
@@ -68,7 +69,7 @@ class Intake:
         Raises SlowDown when the attempt grew too old to be safe or lost its references to the janitor; an adopted
         content raises Conflict then, for the caller to look its source up again.
         """
-        if not self._pinned and monotonic() - self._begun > limits.ATTEMPT_SECONDS_MAX:
+        if not self._pinned and self._age_s() > limits.ATTEMPT_SECONDS_MAX:
             raise S3Error("SlowDown", reason="the attempt is older than an unpinned one may be")
         begun = monotonic()
         try:
@@ -86,6 +87,12 @@ class Intake:
         self._pinned = False
         self._call.stages.add("commit", monotonic() - begun)
         return result
+
+    def _age_s(self) -> float:
+        """By whichever clock saw more time go: one may jump, and the other stands still while a machine is suspended
+        and the sweeps of other gateways go on."""
+        by_date_ms = self._blobs.sources.now_ms() - id_time_ms(self.ref_id)
+        return max(monotonic() - self._begun, by_date_ms / 1000)
 
     def _publish(self, publish: Publish[T]) -> T:
         """Run `publish` once. The blobs stay this attempt's, to be taken back, only if the store said no to them.
