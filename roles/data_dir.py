@@ -69,17 +69,20 @@ class DataDir:
         return self.run / "reads"
 
 
-def claim(root: Path, cluster_id: str, now_ms: int) -> int:
+def claim(root: Path, cluster_id: str, now_ms: int, owner: str = "") -> int:
     """Make `root` ours: create it or check its marker, and take its lock.
 
-    Returns the descriptor that holds the lock for as long as any process has it open. The marker is durable when this
-    returns. Raises Refusal: unwritable, foreign, newer, in use.
+    `owner`: the member of a cluster whose it is for good, "" of a server of one machine. Returns the descriptor that
+    holds the lock for as long as any process has it open. The marker is durable when this returns. Raises Refusal:
+    unwritable, foreign, newer, in use.
     """
     _check_writable(root)
     fresh = _check_ours(root)
+    if not fresh:
+        _check_owner(root, owner)
     lock = _take_lock(root)
     if fresh:
-        _write_marker(root, {"format": "zapfs", "cluster_id": cluster_id, "created_ms": now_ms})
+        _write_marker(root, {"format": "zapfs", "cluster_id": cluster_id, "created_ms": now_ms, "owner": owner})
     else:
         _mark_as_ours(root)
     return lock
@@ -165,6 +168,15 @@ def _check_ours(root: Path) -> bool:
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise Refusal(f"data directory {root} has format {version}; this release knows up to {FORMAT_VERSION}")
     return False
+
+
+def _check_owner(root: Path, owner: str) -> None:
+    """What one member keeps must not be taken for another's: votes, known devices, reads under way."""
+    content = json.loads((root / MARKER).read_bytes())
+    found = str(content.get("owner", ""))
+    if found != owner and (found or content.get("cluster_id")):
+        whose = found or "a server of one machine"
+        raise Refusal(f"data directory {root} belongs to {whose}, not to {owner or 'one'}")
 
 
 def _take_lock(root: Path) -> int:

@@ -67,7 +67,7 @@ def _boot(settings: Settings) -> Boot:
     if settings.dev and not all(b.loopback for b in (settings.admin_bind, settings.grpc_bind, settings.raft_bind)):
         raise Refusal("development credentials are public, so dev takes loopback addresses only")
     directory = DataDir(settings.data_dir)
-    lock = data_dir.claim(directory.root, "", time.time_ns() // 1_000_000)
+    lock = data_dir.claim(directory.root, "", time.time_ns() // 1_000_000, f"manager {settings.node_id}")
     admin = door.listen(settings.admin_bind, settings.backlog, "admin")
     for bind, what in ((settings.grpc_bind, "control"), (settings.raft_bind, "Raft")):
         door.listen(bind, settings.backlog, what).close()  # the core binds it itself; who is in the way is said here

@@ -123,7 +123,7 @@ def _boot(settings: Settings, member: Member) -> Boot:
     bind = member.bind(settings)
     check_terms(settings, bind, settings.ops_bind)
     directory = DataDir(settings.data_dir)
-    lock = data_dir.claim(directory.root, "", time.time_ns() // 1_000_000)
+    lock = data_dir.claim(directory.root, "", time.time_ns() // 1_000_000, f"{member.kind} {settings.node_id}")
     listeners = (
         door.listen(bind, settings.backlog, member.serves),
         door.listen(settings.ops_bind, settings.backlog, "operations"),
