@@ -131,3 +131,23 @@ def test_callers_that_give_up_do_not_end_the_node(tmp_path):
                 ask()
     assert node.propose(b"x", 5) == b"x"
     node.close()
+
+
+def test_a_name_server_that_is_slow_or_knows_nothing_costs_one_thread_and_one_line(node, monkeypatch, caplog):
+    asked, answer = threading.Semaphore(0), threading.Event()
+
+    def slow(*_, **__):
+        asked.release()
+        answer.wait(10)
+        raise socket.gaierror(-2, "Name or service not known")
+
+    with dialed(node, SECRET, "m1") as connection:
+        monkeypatch.setattr(socket, "getaddrinfo", slow)
+        connection.sendall(frame(codec.encode({"type": "hello", "id": "m1", "address": "nowhere.invalid:1"})))
+        assert asked.acquire(timeout=5)
+        assert not asked.acquire(timeout=0.5)  # it is not asked again before it answered
+        answer.set()
+        assert all(asked.acquire(timeout=5) for _ in range(5))
+    assert [record.getMessage() for record in caplog.records if "nowhere" in record.getMessage()] == [
+        "the member's address 'nowhere.invalid:1' does not resolve: [Errno -2] Name or service not known"
+    ]

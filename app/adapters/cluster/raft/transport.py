@@ -48,6 +48,8 @@ class Transport(LibraryTransport):  # type: ignore[misc]
         self._addresses: dict[str, str] = {}
         self._strangers: dict[str, str] = {}
         self._resolved: dict[str, tuple[Any, Any]] = {}
+        self._resolving: set[str] = set()
+        self._unresolved: dict[str, str] = {}
         self._dialed: dict[str, Connection] = {}
         self._dial_at: dict[str, float] = {}
         self._accepted: dict[Connection, float | None] = {}
@@ -103,8 +105,10 @@ class Transport(LibraryTransport):  # type: ignore[misc]
     def _dial(self, node_id: str, address: str) -> None:
         target = self._resolved.pop(address, None)
         if target is None:
-            # Names are looked up elsewhere: a name server that is slow must not cost an election.
-            threading.Thread(target=self._resolve, args=(address,), daemon=True, name="raft-resolve").start()
+            # Names are looked up elsewhere: a name server that is slow must not cost an election, nor a thread a try.
+            if address not in self._resolving:
+                self._resolving.add(address)
+                threading.Thread(target=self._resolve, args=(address,), daemon=True, name="raft-resolve").start()
             self._dial_at[node_id] = now() + self._retry_s / 4
             return
         sock = socket.socket(target[0], socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
@@ -121,10 +125,20 @@ class Transport(LibraryTransport):  # type: ignore[misc]
         host, _, port = address.rpartition(":")
         try:
             family, _, _, _, target = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
-        except (OSError, ValueError) as error:
-            self._log_error(f"the member's address {address} does not resolve: {error}")
-            return
-        self._resolved[address] = (family, target)
+        except (OSError, ValueError, OverflowError) as error:
+            self._log_unresolved(address, str(error))
+        else:
+            self._resolved[address] = (family, target)
+            self._unresolved.pop(address, None)
+        self._resolving.discard(address)
+
+    def _log_unresolved(self, address: str, reason: str) -> None:
+        """Once for as long as it stays so: it is tried several times a second."""
+        if self._unresolved.get(address) != reason:
+            if len(self._unresolved) >= limits.RAFT_STRANGERS_MAX:
+                self._unresolved.clear()
+            self._unresolved[address] = reason
+            self._log_error(f"the member's address {address[:255]!a} does not resolve: {reason}")
 
     def _dialed_ready(self, node_id: str, connection: Connection) -> None:
         if connection.peer_name() not in (None, node_id):
