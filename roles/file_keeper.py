@@ -71,10 +71,11 @@ class Host:
         self._opened: dict[str, GuardedDevice] = {}
         self._registered: Mapping[str, int] = {}
         self._healing: Healing | None = None
+        self._refused = "this host is not registered yet"
 
     def join(self) -> None:
         """Open the devices once the cluster is known, and present what is there whenever that changed. Raises
-        StoreError while it cannot."""
+        StoreError while it cannot open them; `unready` tells why the managers do not take it."""
         cluster_id = self._cluster.state().cluster_id
         if not cluster_id:
             return
@@ -85,14 +86,17 @@ class Host:
         known = self._placement().nodes.get(self._settings.node_id)
         elsewhere = known is not None and known.address != self._address()
         if found and (elsewhere or found.keys() - self._registered.keys()):
-            self._register({**self._registered, **found})
+            try:
+                self._register({**self._registered, **found})
+            except StoreError as error:
+                self._refused = str(error)
 
     def unready(self) -> str:
         """Why this host is of no use to the cluster yet; "" when it is."""
         if not self._cluster.state().cluster_id:
             return "no manager has answered yet"
         if not self._registered:
-            return "this host is not registered yet"
+            return self._refused
         return "" if any(map(_is_up, self._opened.values())) else "none of its devices is up"
 
     def gauges(self) -> Mapping[str, tuple[str, float]]:
@@ -129,7 +133,7 @@ class Host:
             TimeParts(SOURCES, monotonic, gevent.sleep),
             NodeSettings(settings.heal_bytes_per_s, settings.scrub_days),
         )
-        running.every("heartbeat", limits.HEARTBEAT_SECONDS, lambda: self._cluster.beat(self._report())).poke()
+        running.every("heartbeat", limits.HEARTBEAT_SECONDS, self._beat).poke()
         for name, turn in (
             ("suspects", healing.suspects_turn),
             ("compare", healing.compare_turn),
@@ -139,6 +143,11 @@ class Host:
         ):
             running.every(name, _TURN_SECONDS[name], turn)
         running.every("upkeep", _UPKEEP_SECONDS, self._maintain)
+
+    def _beat(self) -> None:
+        """Whoever is not registered has no name yet to speak in."""
+        if self._registered:
+            self._cluster.beat(self._report())
 
     def _address(self) -> str:
         """Where others reach the blob routes."""
