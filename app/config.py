@@ -35,8 +35,11 @@ class SettingsError(Exception):
 
 
 def _setting(parse: Callable[[object], Any], default: object, unit: str, reason: str, *, secret: bool = False) -> Any:
-    """A field of Settings. A `secret` is taken from the environment or the file, never from a command line."""
-    return field(default=default, metadata={"parse": parse, "unit": unit, "reason": reason, "secret": secret})
+    """A field of Settings. A `secret` is taken from the environment or the file, never from a command line,
+    and is in no repr: those end up in logs."""
+    return field(
+        default=default, repr=not secret, metadata={"parse": parse, "unit": unit, "reason": reason, "secret": secret}
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.adapters.cluster.local import Follower
@@ -28,7 +28,7 @@ class RootCredentials:
     """`generated_now`: made by this start, so nobody has seen them yet."""
 
     access_key: str
-    secret_key: str
+    secret_key: str = field(repr=False)
     generated_now: bool = False
 
 

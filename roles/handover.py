@@ -8,7 +8,7 @@ import base64
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from app.config import Settings
@@ -46,7 +46,7 @@ class Handover:
 
     role: str
     settings: Settings
-    master_key: bytes
+    master_key: bytes = field(repr=False)
     listener: int
     parent: int
     s3_port: int

@@ -69,7 +69,7 @@ class Member:
     kind: str
     node_id: str
     config: Path
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(repr=False)
 
     def bind(self, name: str) -> tuple[str, int]:
         """Host and port of one of its binds."""
@@ -101,7 +101,7 @@ class Plan:
     root: Path
     shape: Shape
     wishes: Wishes
-    kept: dict[str, Any]
+    kept: dict[str, Any] = field(repr=False)
     members: list[Member] = field(default_factory=list)
 
     @property

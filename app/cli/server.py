@@ -7,7 +7,7 @@ import os
 import socket
 import sqlite3
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from app.adapters.chunks.recovery import recover
@@ -37,7 +37,7 @@ class Boot:
     s3: socket.socket
     admin: socket.socket
     ports: tuple[int, int]
-    master_key: bytes
+    master_key: bytes = field(repr=False)
     root: RootCredentials
 
 

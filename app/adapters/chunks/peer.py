@@ -7,7 +7,7 @@ does not connect or falls silent is down: calls are told so at once for BLOB_RES
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gevent.lock import BoundedSemaphore
@@ -24,7 +24,7 @@ class Identity:
     """What requests prove themselves with. `key`: `derive(secret, cluster_secret.PURPOSE)`. Clocks: ms since the
     epoch, and monotonic seconds."""
 
-    key: bytes
+    key: bytes = field(repr=False)
     node_id: str
     now_ms: Callable[[], int]
     clock: Callable[[], float]

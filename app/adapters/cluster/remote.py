@@ -6,7 +6,7 @@ processes alike; nothing is opened before `start`, which must come after the las
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.adapters.cluster import command_codec, tls
 from app.adapters.cluster.calls import Managers, Whoami
@@ -28,7 +28,7 @@ class Door:
 
     addresses: Iterable[str]
     node_id: str
-    secret: bytes
+    secret: bytes = field(repr=False)
     cluster_id: str = ""
 
 

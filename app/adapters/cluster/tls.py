@@ -9,7 +9,7 @@ make every node's clock one more thing that can stop the cluster.
 import datetime
 import os
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import grpc
@@ -31,7 +31,7 @@ _END: Final = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)  
 class Identity:
     """PEM: this process's key, its certificate, and the authority that signed it and signs every peer's."""
 
-    key: bytes
+    key: bytes = field(repr=False)
     certificate: bytes
     authority: bytes
 

@@ -5,7 +5,7 @@ handed in. A secret leaves this room once, in the answer to its creation. Only r
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from app.core.cluster import (
@@ -37,7 +37,7 @@ class NewAccount:
 
     name: str
     access_key: str = ""
-    secret_key: str = ""
+    secret_key: str = field(default="", repr=False)
     account_id: str = ""
     canonical_id: str = ""
     display_name: str = ""
@@ -75,9 +75,9 @@ class Control:
         """An account with one key. InvalidInput for a malformed choice, EntityAlreadyExists when a name, id or key is
         taken, LimitExceeded."""
         _RULES["name"].check("name", wanted.name)
-        for field in ("account_id", "canonical_id", "display_name", "email"):
-            if getattr(wanted, field):
-                _RULES[field].check(field, getattr(wanted, field))
+        for part in ("account_id", "canonical_id", "display_name", "email"):
+            if getattr(wanted, part):
+                _RULES[part].check(part, getattr(wanted, part))
         key, shown = self._new_key(wanted.access_key, wanted.secret_key)
         random = self._desk.identities.random
         account = Account(

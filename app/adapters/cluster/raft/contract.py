@@ -46,7 +46,7 @@ class RaftConfig:
     node_id: str
     bind: str
     directory: Path
-    secret: bytes | None
+    secret: bytes | None = field(repr=False)
     peers: Mapping[str, str] = field(default_factory=dict)
     advertise: str | None = None  # where others reach this node; `bind` when None
     start: Start = Start.RESUME

@@ -4,7 +4,7 @@ Knows the wire's form. Must not know devices. Nothing of the body is read here.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from app.core.auth import cluster_secret
@@ -27,7 +27,7 @@ class Refusal(Exception):
 class Membership:
     """`key`: derived from the cluster's secret. `now_ms`: this node's clock."""
 
-    key: bytes
+    key: bytes = field(repr=False)
     now_ms: Callable[[], int]
 
 
