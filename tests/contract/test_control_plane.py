@@ -9,6 +9,7 @@ import pytest
 from app.adapters.cluster import command_codec, tls
 from app.adapters.cluster.calls import Managers, Whoami
 from app.adapters.cluster.channels import Channels
+from app.adapters.cluster.following import Following
 from app.adapters.cluster.local import Follower
 from app.adapters.cluster.mirror import Mirror
 from app.core import limits
@@ -110,6 +111,39 @@ def test_a_follower_begins_with_what_it_kept_and_asks_only_for_the_rest(manager,
     assert eventually(lambda: again.state().version == 4)
     assert seen == [4]
     again.close()
+
+
+def test_a_follower_ahead_of_restored_managers_does_not_mix_its_history_with_theirs(manager):
+    lost = Manager("manager-1")
+    for number in range(3):
+        lost.authority.submit(create(number))
+    kept = lost.book.state()
+    lost.stop()
+    manager.authority.submit(create(11))
+    client, lines = follower(manager), list[str]()
+    client.start(on_trouble=lines.append, kept=kept)
+    assert eventually(lambda: bool(lines))  # it looks for another manager, one that is not behind
+    assert client.state() == kept
+    assert not client.current()
+    for number in range(12, 16):
+        manager.authority.submit(create(number))
+    assert eventually(lambda: client.state() == manager.book.state())
+    assert eventually(client.current)
+    client.close()
+
+
+def test_a_follower_that_stood_still_is_not_confirmed_until_it_hears_again(manager):
+    channels = Channels(tls.identity(SECRET, "n"))
+    managers = Managers([manager.address], Whoami("n", ""), channels, lambda: 0.0)
+    now_s = [0.0]
+    following = Following(managers, channels, lambda: now_s[0])
+    following._heard(pb.WatchEvent(pulse=pb.Pulse(version=0, led=True)))
+    assert following.current
+    now_s[0] += limits.HEARTBEAT_SECONDS_MAX + 1
+    assert not following.current
+    following._heard(pb.WatchEvent(pulse=pb.Pulse(version=0, led=True)))
+    assert following.current
+    managers.close()
 
 
 def test_a_manager_that_hears_no_leader_is_left_for_one_that_does(manager):
@@ -318,3 +352,9 @@ def test_a_follower_that_cannot_read_a_delta_asks_for_everything(manager, client
     manager.book.since = lambda version: [(2, b'{"form":9}')] if version == 1 else since(version)
     manager.authority.submit(create(2))
     assert eventually(lambda: client.state() == manager.book.state())
+
+
+def test_a_command_whose_id_would_fill_the_state_reaches_no_log(manager, client):
+    with pytest.raises(Unavailable, match="a command's id has at most 64 characters"):
+        client.submit(FoundCluster("f" * 100_000, CLUSTER, 16))
+    assert manager.book.state().version == 0

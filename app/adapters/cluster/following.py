@@ -21,6 +21,7 @@ from app.core.limits import (
     CONTROL_SILENT_SECONDS_MAX,
     CONTROL_STATE_BYTES_MAX,
     CONTROL_STREAM_SECONDS,
+    HEARTBEAT_SECONDS_MAX,
 )
 from app.proto import control_pb2 as pb
 from app.proto.service import WATCH
@@ -41,7 +42,9 @@ class Following:
         self._news = threading.Condition()
         self._known = False
         self._led = False
+        self._heard_s = 0.0  # when this state was confirmed last, or followed on
         self._whole = False  # the next Watch is to begin with everything
+        self._ahead = False  # of a led manager: it may come to this version by other commands
         self._codec = snapshot.Codec()
         self._pieces: list[bytes] = []
         self._stream: Any = None
@@ -63,8 +66,9 @@ class Following:
 
     @property
     def current(self) -> bool:
-        """Whether a manager that hears the leader has confirmed this state, and still says so."""
-        return self._led
+        """Whether a manager that hears the leader has confirmed this state, and still says so: within the time in which
+        others would notice if this process stood still."""
+        return self._led and self._monotonic() - self._heard_s <= HEARTBEAT_SECONDS_MAX
 
     def wait_for(self, version: int, seconds: float) -> bool:
         """Whether the state has that version in time; 0: whether there is one at all."""
@@ -134,6 +138,8 @@ class Following:
             self._take_delta(event.delta)
         elif kind == "pulse":
             self._led = event.pulse.led and event.pulse.version >= self._state.version
+            self._ahead |= event.pulse.led and event.pulse.version < self._state.version
+            self._heard_s = self._monotonic()
             if event.pulse.version == self._state.version == 0:
                 self._take(self._state)
             return self._led
@@ -152,6 +158,8 @@ class Following:
         if delta.version != self._state.version + 1:
             raise Corrupt(f"version {delta.version} came after {self._state.version}")
         self._whole = True  # until it is known that the delta can be read, and follows from what is held here
+        if self._ahead:
+            raise Corrupt("the managers knew less than is kept here, as after a restore: everything is asked for anew")
         state, _ = apply(self._state, command_codec.decode(delta.command))
         if state.version != delta.version:
             raise Corrupt(f"version {delta.version} does not follow from version {self._state.version} as kept here")
@@ -159,7 +167,8 @@ class Following:
 
     def _take(self, state: ClusterState) -> None:
         with self._news:
-            self._state, self._known, self._whole = state, True, False
+            self._state, self._known, self._whole, self._ahead = state, True, False, False
+            self._heard_s = self._monotonic()
             self._news.notify_all()
         if state.managers:
             self._managers.know(state.managers.values())
