@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.processes import eventually
-from tests.integration.server import ROOT, clean_environment, parents_of, pids_of_group
+from tests.integration.server import ROOT, clean_environment, pids_of_group
 from tests.wire.connection import RawClient
 from tests.wire.signer import Credentials
 
@@ -78,6 +78,10 @@ def test_a_cluster_serves_stops_when_asked_and_has_everything_when_started_again
         assert [pid for group in groups for pid in pids_of_group(group)] == []
     with running(root) as process:
         assert client(root).call("GET", "/kept/object").body == body
-        assert len(parents_of(members(root))) == 3
+        host = next(pid for pid in members(root) if b"file" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"))
+        os.kill(host, signal.SIGKILL)
+        assert eventually(lambda: b"file-1 ended with code -9" in (tmp_path / "out").read_bytes())
+        assert f"zapfs file --config {root}/file-1.toml" in (tmp_path / "out").read_text()
+        assert process.poll() is None, "one member's end is not the cluster's"
         process.kill()
         assert eventually(lambda: not members(root)), "members outlive a killed launcher"
