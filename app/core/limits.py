@@ -248,6 +248,7 @@ HEAL_VERIFIED_KEPT_MAX: Final = 65_536  # fragments remembered as verified under
 HEAL_DAMAGED_KEPT_MAX: Final = 65_536  # blobs remembered as damaged beyond replacing, 150 bytes each
 HEAL_MOVED_MAX: Final = 1_024  # groups of one GroupsMoved command
 HEAL_DEVICE_ERRORS_MAX: Final = 64  # bad fragments of one scrub pass before a device counts as failing
+SCRUB_DAYS_MAX: Final = 3_650  # of one pass over everything
 SCRUB_PAGE_NAMES: Final = 64  # fragments verified in one step; after a kill so many are read again
 SCRUB_BYTES_PER_S_MIN: Final = 1 << 20  # a device with little on it is not crept over
 REDUNDANCY_CHUNKS_MAX: Final = 100_000  # of a bucket, looked at for one answer; the next goes on behind them

@@ -202,6 +202,7 @@ def test_a_lost_node_s_devices_go_out_at_once_and_are_forgotten_when_the_transit
         (["profile", "STANDARD", "three"], "what was given cannot be used"),
         (["profile", "STANDARD", "3", "--compression", "gzip"], "compression is none or zstd"),
         (["scrub", "--pause", "--go-on"], "exclude each other"),
+        (["scrub", "--days", "9" * 300], "a pass 3650 days"),
         (["repair", "--rate", "fast"], "must be a whole number, of bytes also as 64KiB"),
     ],
 )

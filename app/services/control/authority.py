@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from app.core.cluster import ClusterState, Command, Outcome
 from app.core.cluster.manager_commands import PutManagerAddress, RemoveManagerAddress
 from app.core.errors import Corrupt, Unavailable
-from app.core.limits import CONTROL_COMMAND_BYTES_MAX, CONTROL_TRY_SECONDS_MAX
+from app.core.limits import CONTROL_COMMAND_BYTES_MAX, CONTROL_COMMAND_ID_CHARS_MAX, CONTROL_TRY_SECONDS_MAX
 from app.ports.consensus import Book, ReplicatedLog
 
 
@@ -57,7 +57,8 @@ class Authority:
         happened), NotLeader, Undecided."""
         if len(document) > CONTROL_COMMAND_BYTES_MAX:
             raise Corrupt(f"a command of {len(document)} bytes; {CONTROL_COMMAND_BYTES_MAX} are the most")
-        self._entries.decode(document)
+        if len(self._entries.decode(document).command_id) > CONTROL_COMMAND_ID_CHARS_MAX:
+            raise Corrupt(f"a command's id has at most {CONTROL_COMMAND_ID_CHARS_MAX} characters")
         return self._entries.result(self._log.propose(document, CONTROL_TRY_SECONDS_MAX))
 
     def submit(self, command: Command) -> Outcome:

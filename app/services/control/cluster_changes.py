@@ -11,7 +11,7 @@ from typing import Any
 from app.core.cluster.layout_commands import PutHealSettings, PutProfile, RemoveDevices, SetDeviceState
 from app.core.layout.placement import DRAINING, IN, OUT, WAITING, Device, HealSettings, Placement
 from app.core.layout.profiles import NO_COMPRESSION, Profile
-from app.core.limits import INLINE_BYTES_MAX
+from app.core.limits import INLINE_BYTES_MAX, SCRUB_DAYS_MAX, TIB
 from app.ports.cluster import Beats
 from app.services.identity.commanding import CommandRefused, Desk
 
@@ -87,6 +87,10 @@ class ClusterChanges:
             days=wished.get("days", before.days),
             asked_ms=self._desk.now_ms() if wished.get("now") else before.asked_ms,
         )
+        if settings.bytes_per_s > TIB or settings.days > SCRUB_DAYS_MAX:
+            raise CommandRefused(
+                "InvalidInput", f"a rate is at most {TIB} bytes a second, a pass {SCRUB_DAYS_MAX} days"
+            )
         if settings != before:
             self._desk.submit(lambda command_id: PutHealSettings(command_id, kind, settings))
         return settings

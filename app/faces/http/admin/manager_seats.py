@@ -1,5 +1,7 @@
 """The managers of a cluster: who they are, and changing that one at a time. Knows paths and JSON only."""
 
+import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from flask import Blueprint, Response
@@ -12,6 +14,12 @@ from app.services.control.membership import Membership
 
 _MANAGERS: Final = "/v1/cluster/managers"
 _SEAT: Final = {"node_id": str, "grpc_address": str, "raft_address": str}
+_ADDRESS: Final = r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9][A-Za-z0-9.-]{0,252}):[1-9][0-9]{0,4}"
+_FORMS: Final[Mapping[str, str]] = {  # those a manager's own settings take
+    "node_id": r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?",
+    "grpc_address": _ADDRESS,
+    "raft_address": _ADDRESS,
+}
 
 
 def add(face: Blueprint, gate: Gate, membership: Membership) -> None:
@@ -43,6 +51,9 @@ def _seat(chosen: dict[str, str]) -> ManagerSeat:
     missing = sorted(name for name in _SEAT if not chosen.get(name))
     if missing:
         raise S3Error("InvalidArgument", f"{missing[0]} is missing.")
+    wrong = sorted(name for name in _SEAT if not re.fullmatch(_FORMS[name], chosen[name]))
+    if wrong:
+        raise S3Error("InvalidArgument", f"{wrong[0]} has not the form of one.")
     return ManagerSeat(**chosen)
 
 
