@@ -2,6 +2,8 @@
 
 import json
 import os
+import pickle  # noqa: TID251 -- to make what must never be opened
+from hashlib import sha256
 
 import pytest
 
@@ -223,3 +225,33 @@ def test_the_library_cannot_reach_pickle():
 
     with pytest.raises(WrongLibrary, match="pickle"):
         pysyncobj.pickle.loads(b"\x80\x04N.")
+
+
+class Bomb:
+    """What opens its pickle makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+@pytest.mark.parametrize("name", [NAME, VOTE, snapshots.NAME, "snapshot that verifies", "entry"])
+def test_a_pickle_in_the_files_is_never_opened(written, tmp_path_factory, name):
+    opened_it = tmp_path_factory.mktemp("bomb") / "opened"
+    bomb = pickle.dumps(Bomb(opened_it))
+    if name == "entry":
+        log = log_of(written)
+        log.add(b"\x00" + bomb, 5, 1)
+        log.sync()
+        assert log_of(written).entry(5)[0] == b"\x00" + bomb
+    else:
+        verifying = b"ZAPFRS01" + sha256(len(bomb).to_bytes(4, "little") + bomb).digest()
+        whole = verifying + len(bomb).to_bytes(4, "little") + bomb if name.startswith("snapshot that") else bomb
+        (written / name.split()[0]).write_bytes(whole)
+        with pytest.raises(Corrupt):
+            log_of(written)
+    assert not opened_it.exists()
+    pickle.loads(bomb).close()
+    assert opened_it.exists(), "the bomb is none"
