@@ -14,6 +14,7 @@ from app.core import limits
 
 _STATUS: Final = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2})(?: [^\r\n]*)?")
 _RECEIVE_BYTES: Final = 16 * limits.KIB
+_DIGITS_MAX: Final = 19
 
 
 class Lost(Exception):
@@ -142,7 +143,8 @@ def _parsed(text: bytes, bodyless: bool) -> Head:
             raise Lost("its answer is no HTTP", answering=True)
         headers[name.lower()] = value.strip()
     declared = headers.get("content-length", "0")
-    if status is None or "transfer-encoding" in headers or not (declared.isascii() and declared.isdigit()):
+    counted = declared.isascii() and declared.isdigit() and len(declared) <= _DIGITS_MAX
+    if status is None or "transfer-encoding" in headers or not counted:
         raise Lost("its answer is no HTTP", answering=True)
     length = 0 if bodyless or status[1] in (b"204", b"304") else int(declared)
     if length > limits.FRAGMENT_BYTES_MAX:

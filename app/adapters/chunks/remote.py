@@ -19,6 +19,7 @@ from app.ports.chunks import BlobName, ChunkStoreStats
 from app.runtime.offload import Offload
 
 _INLINE_BYTES_MAX = 4 * BLOCK_BYTES  # what costs less to hash than to hand to a native thread
+_DIGITS_MAX = 19  # of a size
 
 
 class RemoteDevice:
@@ -74,7 +75,10 @@ class RemoteDevice:
             wanted = min(limit - len(names), FRAGMENT_NAMES_MAX)
             query = {"first": first.hex(), "end": (end or b"").hex(), "after": after.hex(), "limit": wanted}
             answer = self._peer.call("GET", f"{self._root}/names?{urlencode(query)}")
-            found = [BlobName(*name) for name in blob_wire.unpacked_names(verified_body(answer))]
+            try:
+                found = [BlobName(*name) for name in blob_wire.unpacked_names(verified_body(answer))]
+            except ValueError as error:
+                raise Unavailable(f"a host's answer is none: {error}") from error
             names += found
             if len(found) < wanted:
                 break
@@ -87,7 +91,11 @@ class RemoteDevice:
 
     def stats(self) -> ChunkStoreStats:
         """See DeviceStore."""
-        return ChunkStoreStats(**json.loads(verified_body(self._peer.call("GET", f"{self._root}/stats"))))
+        answer = verified_body(self._peer.call("GET", f"{self._root}/stats"))
+        try:
+            return ChunkStoreStats(**json.loads(answer))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise Unavailable(f"a host's answer is none: {type(error).__name__}") from error
 
     def close(self) -> None:
         """Nothing is held."""
@@ -157,6 +165,6 @@ class RemoteReader:
 
 def _size(answer: Answer) -> int:
     text = answer.head.headers.get(SIZE_HEADER, "")
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
         raise Unavailable("a host's answer does not tell the fragment's size")
     return int(text)
