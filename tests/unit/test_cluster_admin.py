@@ -15,6 +15,7 @@ from app.adapters.cluster.local import Writer
 from app.cli import layout_tables, main
 from app.core.cluster import AccessKey, Account, Outcome, PutRoot
 from app.core.cluster.layout_commands import FoundCluster, GroupsMoved, RegisterNode
+from app.core.layout.placement import DRAINING
 from app.core.layout.reports import DeviceReport, LedgerReport, NodeHealth, NodeReport, WorkReport
 from app.faces.http.admin import Gate, admin_blueprint, cluster
 from app.services.call import Sources
@@ -68,10 +69,12 @@ class Rig:
         found: dict[str, object] = json.loads(self(*words, "--json"))
         return found
 
-    def beat(self, node: int, ledger: LedgerReport | None = None, work: tuple[WorkReport, ...] = ()) -> None:
+    def beat(
+        self, node: int, ledger: LedgerReport | None = None, work: tuple[WorkReport, ...] = (), strays: int = 0
+    ) -> None:
         placement = self.writer.state().placement
         devices = tuple(
-            DeviceReport(device.number, "up", TIB, TIB // 4, 1_000)
+            DeviceReport(device.number, "up", TIB, TIB // 4, strays if device.state == DRAINING else 1_000)
             for device in placement.devices.values()
             if device.node_id == f"file-{node}"
         )
@@ -172,6 +175,9 @@ def test_a_node_is_drained_and_then_removed_with_its_devices(rig):
     assert "epoch 1 to 2" in rig("status")
     assert "device 7 is draining: it is being drained" in rig.refused("remove", "file-4")
     rig.settle()
+    rig.beat(4, strays=3)
+    assert "device 7 still holds 3 fragments: wait until they went home, or say lost" in rig.refused("remove", "file-4")
+    rig.beat(4)
     assert rig("remove", "file-4") == "removed: 7, 8\n"
     assert [one["node_id"] for one in rig.json("devices")["devices"]] == [f"file-{n}" for n in (1, 1, 2, 2, 3, 3)]
 

@@ -11,6 +11,7 @@ from typing import Any
 from app.core.cluster.layout_commands import PutHealSettings, PutProfile, RemoveDevices, SetDeviceState
 from app.core.layout.placement import DRAINING, IN, OUT, WAITING, Device, HealSettings, Placement
 from app.core.layout.profiles import NO_COMPRESSION, Profile
+from app.core.layout.reports import NodeHealth
 from app.core.limits import INLINE_BYTES_MAX, SCRUB_DAYS_MAX, TIB
 from app.ports.cluster import Beats
 from app.services.identity.commanding import CommandRefused, Desk
@@ -44,8 +45,8 @@ class ClusterChanges:
         return {"draining": self._put(self._devices(chosen, IN), DRAINING)}
 
     def remove(self, chosen: Chosen) -> dict[str, list[int]]:
-        """Forget devices that are drained, wait, or are out; those whose node is down, or that are said to be lost, go
-        out first, and are forgotten by a later call when the transition this begins has ended."""
+        """Forget devices that are drained and empty, wait, or are out; those whose node is down, or that are said to be
+        lost, go out first, and are forgotten by a later call when the transition this begins has ended."""
         placement = self._placement()
         devices = self._devices(chosen, WAITING, IN, DRAINING, OUT)
         used = _used(placement)
@@ -56,6 +57,8 @@ class ClusterChanges:
             if not chosen.lost and heard is not None and heard.up:
                 text = "drain it first" if device.state == IN else "it is being drained"
                 raise CommandRefused("DeleteConflict", f"device {device.number} is {device.state}: {text}, or say lost")
+        if not chosen.lost:
+            _check_empty([device for device in devices if device.state == DRAINING and device not in lost], health)
         still_out = [d for d in devices if d.state == OUT and d.silent]
         out = self._put([*lost, *still_out], OUT) if lost or still_out else []
         used = _used(self._placement())
@@ -120,6 +123,17 @@ class ClusterChanges:
         if not found:
             raise CommandRefused("InvalidInput", f"no device that is {' or '.join(states)} was named")
         return found
+
+
+def _check_empty(drained: list[Device], health: Mapping[str, NodeHealth]) -> None:
+    """What a gateway that had not heard of the epoch left on a drained device is still to go home from there, and what
+    cannot (damaged, its home full) may be all there is of it. Who is down tells nothing."""
+    told = {each.number: each for one in health.values() if one.up and one.report for each in one.report.devices}
+    for device in drained:
+        fragments = told[device.number].fragments if device.number in told else 0
+        if fragments:
+            text = f"device {device.number} still holds {fragments} fragments: wait until they went home, or say lost"
+            raise CommandRefused("DeleteConflict", text)
 
 
 def _used(placement: Placement) -> set[int]:
