@@ -96,7 +96,7 @@ class Host:
         if not self._cluster.state().cluster_id:
             return "no manager has answered yet"
         if not self._registered:
-            return self._refused
+            return next((why for one in self._opened.values() if (why := one.health().why)), self._refused)
         return "" if any(map(_is_up, self._opened.values())) else "none of its devices is up"
 
     def gauges(self) -> Mapping[str, tuple[str, float]]:
