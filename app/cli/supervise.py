@@ -71,6 +71,12 @@ class Probe:
         return None if status == 200 or (status and not self.path) else text
 
 
+def first_trouble(probes: Sequence[Probe]) -> str | None:
+    """The first reason not to be content; None when all are. Nobody after that one is asked: a worker writes a line for
+    each request, and what is waited for may take hours."""
+    return next((why for probe in probes if (why := probe.reason()) is not None), None)
+
+
 class Supervisor:
     """Runs the children from start to end."""
 
@@ -122,10 +128,10 @@ class Supervisor:
             dead = self._dead()
             if dead:
                 return f"{dead} before it was ready"
-            reasons = [why for probe in probes if (why := probe.reason()) is not None]
-            if not waiting and not reasons:
+            trouble = first_trouble(probes)
+            if not waiting and trouble is None:
                 return ""
-            reason = next(filter(None, reasons), reason)
+            reason = trouble or reason
             now = time.monotonic()
             if now - begun > self._ready_seconds:
                 return f"not ready within {self._ready_seconds:.0f} seconds: {reason}"

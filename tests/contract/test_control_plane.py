@@ -132,6 +132,21 @@ def test_a_follower_ahead_of_restored_managers_does_not_mix_its_history_with_the
     client.close()
 
 
+def test_what_is_wrong_with_a_manager_is_said_once_until_one_was_followed_again(manager):
+    client, lines = follower(manager, "127.0.0.1:1", "127.0.0.1:2"), list[str]()
+    manager.stop()
+    client.start(on_trouble=lines.append)
+    assert eventually(lambda: len(lines) == 3)
+    assert not client.wait_known(4 * limits.CONTROL_RETRY_SECONDS_MAX)  # several more rounds of the three
+    assert len(lines) == 3
+    manager.start()
+    assert eventually(client.current)
+    manager.stop()
+    assert eventually(lambda: len(lines) >= 4)
+    client.close()
+    manager.start()
+
+
 def test_a_follower_that_stood_still_is_not_confirmed_until_it_hears_again(manager):
     channels = Channels(tls.identity(SECRET, "n"))
     managers = Managers([manager.address], Whoami("n", ""), channels, lambda: 0.0)

@@ -83,7 +83,8 @@ class Following:
     # --- within
 
     def _run(self) -> None:
-        pause, said = CONTROL_RETRY_SECONDS_MIN, ""
+        pause = CONTROL_RETRY_SECONDS_MIN
+        said: dict[str, str] = {}  # by address: with several away each would be said again after the other
         while True:
             for address in self._managers.addresses:
                 before = self._state.version, self._led
@@ -97,11 +98,13 @@ class Following:
                     reason = f"{address}: {error!r}"
                 else:
                     reason = f"{address}: moved on"
+                if self._led:
+                    said.clear()
                 self._led = False
                 if self._managers.wait(0):
                     return
-                if reason != said:
-                    said = reason
+                if reason != said.get(address):
+                    said[address] = reason
                     self._on_trouble(reason)
                 if before != (self._state.version, self._led):
                     pause = CONTROL_RETRY_SECONDS_MIN
