@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from app.cli import cluster_database, cluster_processes
@@ -209,7 +210,8 @@ def _watch(cluster: Cluster, stops: _Stops) -> None:
 
 
 def _again(process: Process) -> str:
-    return " ".join(["zapfs", *process.command[3:]] if process.command[0] == sys.executable else process.command)
+    zapfs = str(Path(sys.executable).with_name("zapfs"))
+    return " ".join([zapfs, *process.command[3:]] if process.command[0] == sys.executable else process.command)
 
 
 def _announce(plan: Plan, seconds: float) -> None:
