@@ -57,6 +57,8 @@ def _check(settings: Settings) -> CheckReport:
 
 def _placed(settings: Settings, offload: Offload) -> PlacedStore:
     """Chunks over the file hosts, where the gateway last knew them to be."""
+    if not settings.node_id:
+        raise Refusal("node_id is needed: the gateway's, whose settings these are; file hosts answer no stranger")
     state = Follower(DataDir(settings.data_dir).cluster).state()
     hosts = Hosts(lambda: state.placement, devices.identity(settings), offload)
     return placed.chunks_over(hosts, lambda: state.placement, devices.suspects(settings), offload)
