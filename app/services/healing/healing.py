@@ -73,12 +73,13 @@ class Healing:
         return len(blobs)
 
     def _damaged(self) -> list[BlobId]:
-        """Some of the blobs known to be damaged, now and then: what makes them whole may be readable again."""
+        """A few of the blobs known to be damaged, now and then: what makes them whole may be readable again. Each costs all
+        of its fragments, and most are read in vain."""
         now_ms = self._now_ms()
         if now_ms < self._retry_ms:
             return []
         self._retry_ms = now_ms + limits.HEAL_RETRY_SECONDS * 1000
-        return list(islice(self._mending.damaged, limits.SUSPECTS_TAKEN_MAX))
+        return list(islice(self._mending.damaged, limits.HEAL_AT_ONCE))
 
     def _check(self, blob_id: BlobId) -> None:
         view = self._cluster.view()
