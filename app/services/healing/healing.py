@@ -73,8 +73,8 @@ class Healing:
         return len(blobs)
 
     def _damaged(self) -> list[BlobId]:
-        """A few of the blobs known to be damaged, now and then: what makes them whole may be readable again. Each costs all
-        of its fragments, and most are read in vain."""
+        """A few of the blobs known to be damaged, now and then: what makes them whole may be readable again. Each costs
+        all of its fragments, and most are read in vain."""
         now_ms = self._now_ms()
         if now_ms < self._retry_ms:
             return []
