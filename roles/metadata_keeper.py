@@ -14,6 +14,8 @@ from app.adapters.cluster.remote import RemoteCluster
 from app.adapters.cluster.sealing import Sealer
 from app.adapters.read_board import FileReadBoard
 from app.core import limits
+from app.core.cluster import ClusterState
+from app.core.errors import Corrupt
 from app.core.layout.reports import NodeReport
 from app.faces.http.admin import (
     Gate,
@@ -66,7 +68,7 @@ def build(told: Handover) -> Application:
     acting = backgrounds.start(running, ground)
 
     gauges = metrics.Gauges(lambda: {**backgrounds.collection_gauges(gc), **acting.gauges()})
-    unready = Readiness(told, store, lambda: _unknowing(cluster)).reason
+    unready = Readiness(told, store, lambda: _unknowing(cluster.state(), sealer)).reason
     by_bucket = RedundancyOfBuckets(
         store, bytes_of.hosts.device, lambda: View(cluster.state().placement, frozenset(), cluster.health())
     )
@@ -92,10 +94,16 @@ def _beat(cluster: RemoteCluster, told: Handover) -> None:
     cluster.beat(NodeReport(settings.node_id, "metadata", now_ms(), state.placement.current.epoch, address))
 
 
-def _unknowing(cluster: RemoteCluster) -> str:
+def _unknowing(state: ClusterState, sealer: Sealer) -> str:
     """What is known from an earlier run serves while the managers are away; nothing at all does not."""
-    if not cluster.state().cluster_id:
+    if not state.cluster_id:
         return "the control state is not known yet: no manager has answered"
-    if not cluster.state().placement.profiles:
+    root = next((account for account in state.accounts.values() if account.root), None)
+    try:
+        for key in root.keys if root else ():
+            sealer.unseal(key.access_key, key.sealed_secret)
+    except Corrupt:
+        return "iam_master_key is not the managers' own: no signature can be checked"
+    if not state.placement.profiles:
         return "no device has been added to the cluster yet"
     return ""
