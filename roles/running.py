@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.core import limits
+from app.core.errors import Full, Unavailable
 from app.core.ids import make_id
 from app.runtime.offload import Offload
 from app.runtime.tasks import Periodic
@@ -70,7 +71,10 @@ class Running:
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         metrics.task_failed(name)
-        self.log.failure("task failed", error, task=name)
+        if isinstance(error, Unavailable | Full):  # a store that is away for a while: nothing of ours is wrong
+            self.log.write("warning", "task waits", task=name, reason=f"{type(error).__name__}: {error}")
+        else:
+            self.log.failure("task failed", error, task=name)
 
 
 StartResponse = Callable[..., Any]

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.chunks.memory import MemoryStore
+from app.adapters.chunks.memory import MemoryReader, MemoryStore
 from app.adapters.sql.store import SqliteStore
+from app.core.errors import Unavailable
 from app.core.sealing.frames import stored_size
 from app.core.types import Attributes, Content, Encryption, Part, Version, Versioning
 from app.ports.metadata import Appending
 from app.services.background.check import Check, CheckReport
 from app.services.call import Sources
 from migrations.run import migrate
-from tests.contract.metadata import BUCKET, bucket, inline, marker, new_id, version
+from tests.contract.metadata import BUCKET, bucket, chunked, entry, inline, marker, new_id, version
 
 SEALED = Attributes(encryption=Encryption("AES256", b"wrapped"))
 
@@ -42,8 +43,15 @@ class Checked:
         with sqlite3.connect(self.path) as db:
             db.execute(statement, values)
 
-    def report(self) -> CheckReport:
-        return Check(self.store, MemoryStore(), Sources(lambda: 10, new_id), lambda line: None).run()
+    def report(self, chunks: MemoryStore | None = None) -> CheckReport:
+        return Check(self.store, chunks or MemoryStore(), Sources(lambda: 10, new_id), lambda line: None).run()
+
+
+class Away(MemoryStore):
+    """Devices that do not answer."""
+
+    def open(self, blob_id: bytes, length: int = 0) -> MemoryReader:
+        raise Unavailable("too little answers")
 
 
 @pytest.fixture
@@ -96,3 +104,11 @@ def test_an_object_that_grew_is_whole_and_a_part_that_is_short_is_named(checked:
     assert checked.report().findings == []
     checked.damage("UPDATE content SET inline = x'00' WHERE ref_id = ?", ref_id)
     assert [found.kind for found in checked.report().findings] == ["corrupt"]
+
+
+def test_a_chunk_nobody_can_be_asked_for_is_unreachable_and_not_corrupt(checked: Checked) -> None:
+    ask = chunked(b"k", entry("a"))
+    checked.store.commit(ask._replace(version=ask.version._replace(version_id=new_id())))
+    report = checked.report(Away())
+    assert {finding.kind for finding in report.findings} == {"unreachable"}
+    assert report.unreadable == 1

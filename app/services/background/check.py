@@ -91,8 +91,10 @@ class Check:
             problem = self._read_chunk(row)
         except Missing:
             problem = "missing"
-        except (Corrupt, Unavailable) as error:
+        except Corrupt as error:
             problem = f"corrupt: {error}"
+        except Unavailable as error:
+            problem = f"unreachable: {error}"
         if problem:
             self._bad[row.chunk_id] = problem
             kind, _, why = problem.partition(": ")
