@@ -29,7 +29,8 @@ from app.faces.http.admin import (
     refuse_other_origins,
 )
 from app.runtime.telemetry import metrics
-from app.services.background.gc import Gc, GcSettings
+from app.services.background.gc import Gc, GcReport, GcSettings
+from app.services.background.one_database import OneDatabase
 from app.services.background.shared_reads import SharedReads
 from app.services.content.bucket_profiles import BucketProfiles
 from app.services.content.keyring import Keyring
@@ -60,7 +61,14 @@ def build(told: Handover) -> Application:
     reads = SharedReads(store, FileReadBoard(DataDir(settings.data_dir).reads), settings.node_id, SOURCES)
     running.every("reads", limits.SHARED_READS_SECONDS, reads.tell)
     gc = Gc(store, bytes_of.chunks, reads, SOURCES, GcSettings(settings.node_id, settings.gc_grace_s * 1000))
-    running.every("gc", settings.gc_interval_s, gc.run)
+    database = OneDatabase(store, cluster, settings.node_id, SOURCES)
+    running.every("database", limits.HEARTBEAT_SECONDS, database.step).poke()
+
+    def collect(hurry: bool = False) -> GcReport:
+        database.require()
+        return gc.run(hurry=hurry)
+
+    running.every("gc", settings.gc_interval_s, collect)
     sealer = Sealer(told.master_key, os.urandom)
     sealing = Sealing(Keyring(cluster.state, sealer.open_material), os.urandom, over_http=False)
     profiles = Profiles(lambda: cluster.state().placement)
@@ -68,14 +76,14 @@ def build(told: Handover) -> Application:
     acting = backgrounds.start(running, ground)
 
     gauges = metrics.Gauges(lambda: {**backgrounds.collection_gauges(gc), **acting.gauges()})
-    unready = Readiness(told, store, lambda: _unknowing(cluster.state(), sealer)).reason
+    unready = Readiness(told, store, lambda: _unknowing(cluster.state(), sealer) or database.reason()).reason
     by_bucket = RedundancyOfBuckets(
         store, bytes_of.hosts.device, lambda: View(cluster.state().placement, frozenset(), cluster.health())
     )
     defaults = BucketProfiles(store, lambda: cluster.state().placement)
     rooms: list[Room] = [
         lambda face, gate: probes.add(face, gate, unready, lambda: (metrics.exposition(gauges), metrics.CONTENT_TYPE)),
-        lambda face, gate: collection.add(face, gate, lambda: asdict(gc.status()), lambda: asdict(gc.run(hurry=True))),
+        lambda face, gate: collection.add(face, gate, lambda: asdict(gc.status()), lambda: asdict(collect(hurry=True))),
         lambda face, gate: lifecycle.add(face, gate, acting.lifecycle),
         lambda face, gate: bucket_profiles.add(face, gate, defaults),
         lambda face, gate: redundancy.add(face, gate, by_bucket),

@@ -45,6 +45,7 @@ class Codec:
             "accounts": len(state.accounts),
             "outcomes": {name: [one.error, one.message] for name, one in state.outcomes.items()},
             "cluster_id": state.cluster_id,
+            "database_id": state.database_id,
             "managers": dict(state.managers),
         }
         if self._placement[0] is not state.placement:
@@ -77,7 +78,8 @@ class Codec:
         outcomes = {name: Outcome(*one) for name, one in head["outcomes"].items()}
         state = assembled(int(head["version"]), self._accounts.values(), keys, outcomes)
         cluster_id, managers = head.get("cluster_id", ""), head.get("managers", {})
-        return replace(state, cluster_id=cluster_id, managers=managers, placement=placement)
+        database_id = head.get("database_id", "")
+        return replace(state, cluster_id=cluster_id, database_id=database_id, managers=managers, placement=placement)
 
     def _read_placement(self, line: bytes) -> Placement:
         if line != self._placement[1]:

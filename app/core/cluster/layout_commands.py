@@ -22,6 +22,15 @@ class FoundCluster:
 
 
 @dataclass(frozen=True, slots=True)
+class BindDatabase:
+    """The first gateway says which database (32 hex digits) holds the cluster's rows, for good. InvalidInput for
+    another: whoever collects on the wrong one takes everybody's bytes for orphans."""
+
+    command_id: str
+    database_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RegisterNode:
     """A file host presents itself, at every start: itself and its devices (device id -> capacity in bytes). New devices
     wait until they are added; those known keep number and state. InvalidInput when a device belongs to another node."""
@@ -82,5 +91,12 @@ class PutHealSettings:
 
 
 LayoutCommand = (
-    FoundCluster | RegisterNode | SetDeviceState | RemoveDevices | PutProfile | GroupsMoved | PutHealSettings
+    FoundCluster
+    | BindDatabase
+    | RegisterNode
+    | SetDeviceState
+    | RemoveDevices
+    | PutProfile
+    | GroupsMoved
+    | PutHealSettings
 )

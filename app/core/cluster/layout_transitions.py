@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from app.core.cluster.layout_commands import (
+    BindDatabase,
     FoundCluster,
     GroupsMoved,
     PutHealSettings,
@@ -57,6 +58,14 @@ _ALLOWED: Final[Mapping[str, tuple[str, ...]]] = {
     OUT: (WAITING, IN, DRAINING),
 }
 """State -> those a device may come from."""
+
+
+def _bind(state: ClusterState, command: BindDatabase) -> ClusterState:
+    if not _ID.fullmatch(command.database_id):
+        raise _invalid("a database id is 32 hex digits")
+    if state.database_id not in ("", command.database_id):
+        raise _invalid(f"the rows of this cluster lie in database {state.database_id}")
+    return replace(state, database_id=command.database_id)
 
 
 def _found(state: ClusterState, command: FoundCluster) -> ClusterState:
@@ -250,6 +259,7 @@ def _invalid(message: str) -> Refused:
 
 TRANSITIONS: Final[Mapping[type, Callable[[ClusterState, Any], ClusterState]]] = {
     FoundCluster: _found,
+    BindDatabase: _bind,
     RegisterNode: _register,
     SetDeviceState: _set_state,
     RemoveDevices: _remove,

@@ -24,8 +24,9 @@ class Outcome:
 class ClusterState:
     """`version` grows by one with each command.
 
-    `cluster_id`: 32 hex digits, "" on a single machine. `placement`: where bytes lie. `managers`: gRPC address of each
-    manager by its node id, as the membership procedure keeps it.
+    `cluster_id`: 32 hex digits, "" on a single machine. `database_id`: of the one its gateways share, "" until the
+    first named it. `placement`: where bytes lie. `managers`: gRPC address of each manager by its node id, as the
+    membership procedure keeps it.
 
     `accounts` by name; `by_access_key` says whose a key is; the other `by_…` give account names, `by_email` of
     lower-case addresses. `kms_keys` by id, `kms_aliases` gives ids. `outcomes`: of the newest commands, by their ids.
@@ -41,6 +42,7 @@ class ClusterState:
     by_email: Mapping[str, str] = field(default_factory=dict)
     kms_aliases: Mapping[str, str] = field(default_factory=dict)
     cluster_id: str = ""
+    database_id: str = ""
     placement: Placement = EMPTY
     managers: Mapping[str, str] = field(default_factory=dict)
 
