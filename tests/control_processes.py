@@ -22,7 +22,7 @@ from tests.integration.server import ROOT, free_port
 
 SECRET = bytes(range(32))
 MASTER_KEY = bytes(32)
-SECONDS_MAX = 20.0
+SECONDS_MAX = 60.0
 
 
 def eventually(what: Callable[[], bool], seconds: float = SECONDS_MAX) -> bool:

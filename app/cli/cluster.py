@@ -171,7 +171,7 @@ def run(given: argparse.Namespace) -> int:
     begun = time.monotonic()
     try:
         lock = claim(given.dir.absolute())
-        plan = planned(given.dir.absolute(), shape, Wishes(database))
+        plan = planned(given.dir.absolute(), shape, Wishes(database, usual_ports=not given.any_ports))
     except (Refusal, OSError) as error:
         complain(str(error))
         return 1

@@ -18,3 +18,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", type=int, default=usual, metavar="N", help=f"{text} (default {usual})")
     parser.add_argument("--gateways", type=int, default=0, metavar="N", help="default 2; 1 without mariadbd")
     parser.add_argument("--sqlite", action="store_true", help="keep metadata in SQLite though there is a mariadbd")
+    parser.add_argument("--any-ports", action="store_true", help="choose free ports instead of the documented ones")

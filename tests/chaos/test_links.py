@@ -105,10 +105,10 @@ def test_what_one_side_sends_is_held_until_the_rule_is_gone(links: Links, way: t
 
 def test_others_pass_while_one_is_held(links: Links) -> None:
     links.part(["client"], ["server"])
-    told = "import socket,sys; s=socket.create_connection((sys.argv[1], int(sys.argv[2])), 5); s.send(b'x'); s.recv(1)"
+    told = "import socket,sys; s=socket.create_connection((sys.argv[1], int(sys.argv[2])), 30); s.send(b'x'); s.recv(1)"
     (port,) = links.ports
     stranger = subprocess.run(
-        [sys.executable, "-c", told, OUTER, str(port)], start_new_session=True, timeout=10, check=False
+        [sys.executable, "-c", told, OUTER, str(port)], start_new_session=True, timeout=40, check=False
     )
     assert stranger.returncode == 0
     with opened(links) as one, pytest.raises(TimeoutError):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from tests.integration.server import Server, parents_of
 
-SECONDS_MAX = 20.0
+SECONDS_MAX = 60.0
 
 
 def eventually(what: Callable[[], bool], seconds: float = SECONDS_MAX) -> bool:

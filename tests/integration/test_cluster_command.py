@@ -16,7 +16,7 @@ from tests.integration.server import ROOT, clean_environment, pids_of_group
 from tests.wire.connection import RawClient
 from tests.wire.signer import Credentials
 
-SMALL = ("--managers", "1", "--gateways", "1", "--hosts", "1", "--devices", "1", "--sqlite")
+SMALL = ("--managers", "1", "--gateways", "1", "--hosts", "1", "--devices", "1", "--sqlite", "--any-ports")
 READY_SECONDS_MAX = 60.0
 
 
