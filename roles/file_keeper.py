@@ -7,7 +7,7 @@ Knows which bricks a file host's background stands on. Must not know how anythin
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from time import monotonic, time
+from time import monotonic
 from typing import Final
 
 import gevent
@@ -53,7 +53,7 @@ def build(told: Handover) -> Application:
     ]
     # A file host has no master key: nobody signs here. A scraper brings the token.
     settings = told.settings
-    gate = Gate(cluster.state, _no_secrets, time, settings.metrics_token, metrics_open=settings.dev)
+    gate = Gate(cluster, _no_secrets, SOURCES, metrics_token=settings.metrics_token, metrics_open=settings.dev)
     flask = refuse_other_origins(Flask("zapfs-file", static_folder=None))
     flask.register_blueprint(
         admin_blueprint(gate, rooms, lambda error: running.log.failure("operations request failed", error))

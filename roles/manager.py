@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import asdict
-from time import time
 
 from flask import Flask
 
@@ -56,7 +55,7 @@ def build(told: Handover) -> Application:
     sealing = Sealing(keyring, os.urandom, over_http=False)
     acting = backgrounds.start(running, backgrounds.Ground(store, chunks, Directory(cluster), sealing))
 
-    gate = Gate(cluster.state, sealer.unseal, time, settings.metrics_token, metrics_open=settings.dev)
+    gate = Gate(cluster, sealer.unseal, SOURCES, metrics_token=settings.metrics_token, metrics_open=settings.dev)
     desk = control_plane.desk(cluster, SOURCES)
     gauges = metrics.Gauges(lambda: {**backgrounds.collection_gauges(gc), **acting.gauges()})
     control, iam, kms_keys = Control(desk, sealer.seal), Iam(desk), KmsKeys(desk, sealer.seal_material, settings.region)

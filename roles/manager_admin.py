@@ -6,7 +6,6 @@ or its leader gone it goes on reading what it knows, and answers 503 to what wou
 
 import os
 from contextlib import suppress
-from time import time
 from typing import Final
 
 from flask import Flask
@@ -51,7 +50,7 @@ def build(told: Handover) -> Application:
     running = Running(told, _THREADS)
     cluster = followed(running, own_address(settings))
     sealer = Sealer(told.master_key, os.urandom)
-    gate = Gate(cluster.state, sealer.unseal, time, settings.metrics_token, metrics_open=settings.dev)
+    gate = Gate(cluster, sealer.unseal, SOURCES, metrics_token=settings.metrics_token, metrics_open=settings.dev)
     running.every("health", limits.HEARTBEAT_SECONDS, lambda: _hear(cluster))
     flask = refuse_other_origins(Flask("zapfs-admin", static_folder=None))
     rooms = _rooms(told, cluster, sealer)

@@ -5,7 +5,6 @@ Knows which bricks a gateway's background stands on. Sweeps of several gateways 
 
 import os
 from dataclasses import asdict
-from time import time
 from typing import Final
 
 from flask import Flask
@@ -88,7 +87,7 @@ def build(told: Handover) -> Application:
         lambda face, gate: bucket_profiles.add(face, gate, defaults),
         lambda face, gate: redundancy.add(face, gate, by_bucket),
     ]
-    gate = Gate(cluster.state, sealer.unseal, time, settings.metrics_token, metrics_open=settings.dev)
+    gate = Gate(cluster, sealer.unseal, SOURCES, metrics_token=settings.metrics_token, metrics_open=settings.dev)
     flask = refuse_other_origins(Flask("zapfs-gateway", static_folder=None))
     flask.register_blueprint(
         admin_blueprint(gate, rooms, lambda error: running.log.failure("operations request failed", error))

@@ -35,6 +35,7 @@ from app.services.content.sealing import Sealing
 from app.services.gate.access import Access
 from app.services.gate.bucket_access import Amending, BucketAccess
 from app.services.gate.bucket_policies import BucketPolicies
+from app.services.gate.callers import Callers
 from app.services.gate.directory import Directory
 from app.services.gate.guard import Guard
 from app.services.gate.object_acls import ObjectAcls
@@ -74,7 +75,7 @@ def application(running: Running, ground: Ground) -> Application:
     told, settings = running.told, running.told.settings
     cluster, store, _ = ground
     sealer = Sealer(told.master_key, os.urandom)
-    access = Access(cluster, sealer.unseal, running.offload)
+    access = Access(Callers(cluster, sealer.unseal), running.offload)
     keyring = Keyring(cluster.state, sealer.open_material)
     sealing = Sealing(keyring, os.urandom, over_http=settings.sse_c_over_http or settings.dev)
     surface, logs = _surface(running, ground, sealing)

@@ -128,6 +128,6 @@ def _flat(answer: Mapping[str, Any], prefix: str = "") -> list[str]:
 def _reason(error: urllib.error.HTTPError) -> str:
     try:
         answer = json.loads(error.read())
-        return f"{answer['code']}: {answer['message']}"
+        return f"{answer['error']}: {answer['message']}"
     except (ValueError, KeyError, OSError):
         return f"the server answered {error.code}"

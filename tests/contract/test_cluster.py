@@ -240,19 +240,19 @@ def test_a_file_of_the_first_release_reads_and_is_written_in_the_new_form(tmp_pa
     assert state.by_email["alice@example.com"] == "alice"
     assert writer.submit(CreateAccount("c3", account(5))).error == "AccountExists"
     assert writer.submit(CreateAccount("c4", account(5))) == Outcome()
-    assert (tmp_path / STATE_FILE).read_bytes().startswith(b"zapfs-cluster 3 ")
+    assert (tmp_path / STATE_FILE).read_bytes().startswith(b"zapfs-cluster 4 ")
     assert Follower(tmp_path).state() == writer.state()
     writer.close()
 
 
 def test_what_a_later_release_wrote_is_refused_and_never_half_read(tmp_path):
     whole = snapshot.Codec().encode(full_state())
-    later = whole.replace(b"zapfs-cluster 3", b"zapfs-cluster 4", 1)
+    later = whole.replace(b"zapfs-cluster 4", b"zapfs-cluster 5", 1)
     with pytest.raises(Corrupt, match="later release"):
         snapshot.Codec().decode(later)
     body = whole.partition(b"\n")[2].replace(b'"groups":', b'"troops":')
     with pytest.raises(Corrupt, match="not a cluster state"):
-        snapshot.Codec().decode(b"zapfs-cluster 3 " + blake3(body).hexdigest().encode() + b"\n" + body)
+        snapshot.Codec().decode(b"zapfs-cluster 4 " + blake3(body).hexdigest().encode() + b"\n" + body)
 
 
 def test_a_codec_that_saw_the_state_before_gives_what_a_fresh_one_gives():

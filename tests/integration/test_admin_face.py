@@ -92,7 +92,7 @@ def test_strangers_and_ordinary_accounts_see_only_health_and_readiness(own_serve
 def test_a_request_captured_on_its_way_to_s3_administers_nothing(server, path):
     assert admin_request(server, "GET", path, server.credentials)[0] == 200
     status, told = admin_request(server, "GET", path, server.credentials, service="s3")
-    assert (status, told["code"]) == (400, "AuthorizationHeaderMalformed")
+    assert (status, told["error"]) == (400, "AuthorizationHeaderMalformed")
 
 
 def test_a_presigned_url_administers_nothing(server):

@@ -112,7 +112,7 @@ def test_a_request_that_forgets_its_field_takes_nothing_away(served, what):
     with Server(served.data_dir, s3_port=served.admin_port).raw().connect() as connection:
         connection.send_head("PUT", path, signed)
         answer = connection.answer("PUT")
-    assert (answer.status, json.loads(answer.body)["code"]) == (400, "InvalidArgument")
+    assert (answer.status, json.loads(answer.body)["error"]) == (400, "InvalidArgument")
 
 
 def test_a_managed_policy_has_versions_and_stays_while_it_is_attached(served, tmp_path):

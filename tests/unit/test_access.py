@@ -21,6 +21,7 @@ from app.core.errors import S3Error
 from app.runtime.offload import Offload
 from app.services.call import NOBODY
 from app.services.gate.access import Access, Identity
+from app.services.gate.callers import Callers
 from tests.unit import signing
 
 TEXT = '{"Version":"2012-10-17","Statement":[]}'
@@ -52,7 +53,7 @@ def cluster():
 @pytest.fixture
 def access(cluster):
     offload = Offload(1)
-    yield Access(cluster, lambda access_key, sealed: signing.SECRET, offload)
+    yield Access(Callers(cluster, lambda access_key, sealed: signing.SECRET), offload)
     offload.close()
 
 

@@ -1,7 +1,6 @@
 """The storage class of a bucket's STANDARD writes, set and read over HTTP by root's signature and nobody else's."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +12,7 @@ from flask.testing import FlaskClient
 from app.adapters.cluster.local import Writer
 from app.core.cluster import AccessKey, Account, PutRoot
 from app.faces.http.admin import Gate, admin_blueprint, bucket_profiles
+from roles.running import SOURCES
 from tests.placed_room import placed
 from tests.unit.test_profiles import COLD, Cluster
 from tests.wire.signer import Credentials, Signer
@@ -27,7 +27,7 @@ def ask(tmp_path: Path) -> Iterator[Ask]:
     writer = Writer(tmp_path / "state", create=True)
     root = Account("000000000001", "a" * 64, "root", "", 1, (AccessKey(ROOT.access_key, b"sealed"),), root=True)
     writer.submit(PutRoot("root", root))
-    gate = Gate(writer.state, lambda key, sealed: ROOT.secret_key, time.time)
+    gate = Gate(writer, lambda key, sealed: ROOT.secret_key, SOURCES)
     bugs: list[BaseException] = []
     with placed(COLD, 8) as room:
         profiles = Cluster(tmp_path, room).bucket_profiles
@@ -57,7 +57,7 @@ def test_a_bucket_is_told_its_class_and_forgets_it_again(ask: Ask) -> None:
 
 
 def test_what_is_wrong_is_refused_in_one_line(ask: Ask) -> None:
-    assert ask("PUT", "bucket", {"storage_class": "WARM"})[1]["code"] == "InvalidStorageClass"
-    assert ask("PUT", "bucket", {})[1]["code"] == "InvalidArgument"
-    assert ask("GET", "nowhere")[1]["code"] == "NoSuchBucket"
-    assert ask("GET", "bucket", key=Credentials(ROOT.access_key, "wrong"))[1]["code"] == "SignatureDoesNotMatch"
+    assert ask("PUT", "bucket", {"storage_class": "WARM"})[1]["error"] == "InvalidStorageClass"
+    assert ask("PUT", "bucket", {})[1]["error"] == "InvalidArgument"
+    assert ask("GET", "nowhere")[1]["error"] == "NoSuchBucket"
+    assert ask("GET", "bucket", key=Credentials(ROOT.access_key, "wrong"))[1]["error"] == "SignatureDoesNotMatch"

@@ -108,7 +108,7 @@ def rig(tmp_path, monkeypatch, capsys) -> Iterator[Rig]:
         assert writer.submit(command) == Outcome()
     clock = [4_000]
     sources = Sources(lambda: clock[0], lambda: next(numbers).to_bytes(16, "big"))
-    gate = Gate(writer.state, lambda key, sealed: SECRET, time.time)
+    gate = Gate(writer, lambda key, sealed: SECRET, Sources(lambda: int(time.time() * 1000), sources.new_id))
     status = ClusterStatus(writer, heard, sources.now_ms)
     changes = ClusterChanges(control_plane.desk(writer, sources), heard)
     flask = Flask("admin", static_folder=None)

@@ -12,6 +12,7 @@ from app.faces.http.wire import InputBody, Response
 from app.runtime.offload import Offload
 from app.services.call import NOBODY, Sources
 from app.services.gate.access import Access
+from app.services.gate.callers import Callers
 from tests.unit import signing
 
 
@@ -39,7 +40,7 @@ class Seen:
 def ask():
     """Send a request through a door whose handlers all are `handler`."""
     offload = Offload(1)
-    access = Access(OneAccount(), lambda access_key, sealed: signing.SECRET, offload)
+    access = Access(Callers(OneAccount(), lambda access_key, sealed: signing.SECRET), offload)
 
     def send(handler, method="GET", target="/bucket/key", sign=True, spans=True):
         seen = Seen()

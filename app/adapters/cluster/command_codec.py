@@ -43,7 +43,7 @@ def decode(document: bytes) -> Command:
     return command
 
 
-@lru_cache(maxsize=64)  # as many as there are kinds of commands
+@lru_cache(maxsize=256)  # as many as there are kinds of commands
 def _choices(kind: Any) -> Mapping[str, Mapping[str, Read]]:
     """Fields that hold one of several classes -> the classes' readers by name."""
     hints = get_type_hints(kind)
@@ -54,7 +54,7 @@ def _choices(kind: Any) -> Mapping[str, Mapping[str, Read]]:
     }
 
 
-@lru_cache(maxsize=64)  # as many as there are kinds of commands
+@lru_cache(maxsize=256)  # as many as there are kinds of commands
 def _readers(kind: Any) -> Mapping[str, Read]:
     hints = get_type_hints(kind)
     return {one.name: reader(hints[one.name]) for one in fields(kind) if one.name not in _choices(kind)}

@@ -27,7 +27,7 @@ def plain(value: Any) -> Any:
     return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
 
 
-@lru_cache(maxsize=64)  # as many as there are kinds of fields, which the annotations bound
+@lru_cache(maxsize=256)  # as many as there are kinds of fields, which the annotations bound
 def reader(kind: Any) -> Read:
     """A function from the JSON form to a value of `kind`; it raises KeyError, TypeError or ValueError."""
     if kind is bytes:

@@ -1,9 +1,9 @@
 """The file form of the control state: one checksummed document, replaced as a whole.
 
-Knows bytes and files of the state. Must not know who may write, or when. Form: a line `zapfs-cluster 3 <blake3 hex of
+Knows bytes and files of the state. Must not know who may write, or when. Form: a line `zapfs-cluster 4 <blake3 hex of
 the rest>`, then lines of JSON: the head, the placement, one for each account, one for each key of the keyring. Read too
-are documents of form 2 (without a placement and what the head says of a cluster) and form 1 (one JSON object, accounts
-only). A file that does not verify is Corrupt and never taken for empty.
+are documents of form 3 (without limits), form 2 (nor a placement and what the head says of a cluster) and form 1 (one
+JSON object, accounts only). A file that does not verify is Corrupt and never taken for empty.
 """
 
 import json
@@ -17,7 +17,7 @@ from blake3 import blake3
 
 from app.adapters.cluster import layout_form
 from app.adapters.cluster.records import plain, reader
-from app.core.cluster import Account, ClusterState, KmsKey, Outcome, assembled
+from app.core.cluster import Account, ClusterState, KmsKey, Limits, Outcome, assembled
 from app.core.errors import Corrupt, Full, Unavailable
 from app.core.layout.placement import EMPTY, Placement
 
@@ -47,12 +47,13 @@ class Codec:
             "cluster_id": state.cluster_id,
             "database_id": state.database_id,
             "managers": dict(state.managers),
+            "limits": {key: plain(one) for key, one in state.limits.items()},
         }
         if self._placement[0] is not state.placement:
             self._placement = state.placement, _json(layout_form.to_plain(state.placement))
         lines = [_json(head), self._placement[1], *(line for _, line in self._lines.values())]
         lines += [_json(plain(key)) for key in state.kms_keys.values()]
-        return _sealed(b"3", b"\n".join(lines))
+        return _sealed(b"4", b"\n".join(lines))
 
     def _line(self, account: Account) -> bytes:
         known = self._lines.get(id(account))
@@ -62,7 +63,7 @@ class Codec:
         """The state of a document. Raises Corrupt."""
         form, body = _opened(document)
         try:
-            return _decoded_first(body) if form == b"1" else self._decoded(body, placed=form == b"3")
+            return _decoded_first(body) if form == b"1" else self._decoded(body, placed=form != b"2")
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise Corrupt(f"not a cluster state: {error!r}") from error
 
@@ -79,7 +80,15 @@ class Codec:
         state = assembled(int(head["version"]), self._accounts.values(), keys, outcomes)
         cluster_id, managers = head.get("cluster_id", ""), head.get("managers", {})
         database_id = head.get("database_id", "")
-        return replace(state, cluster_id=cluster_id, database_id=database_id, managers=managers, placement=placement)
+        limits = {key: _limits(one) for key, one in head.get("limits", {}).items()}
+        return replace(
+            state,
+            cluster_id=cluster_id,
+            database_id=database_id,
+            managers=managers,
+            placement=placement,
+            limits=limits,
+        )
 
     def _read_placement(self, line: bytes) -> Placement:
         if line != self._placement[1]:
@@ -88,6 +97,7 @@ class Codec:
 
 
 _account: Final[Callable[[Any], Account]] = reader(Account)
+_limits: Final[Callable[[Any], Limits]] = reader(Limits)
 _kms_key: Final[Callable[[Any], KmsKey]] = reader(KmsKey)
 
 
@@ -121,7 +131,7 @@ def _opened(document: bytes) -> tuple[bytes, bytes]:
     form, _, checksum = head.removeprefix(_MAGIC).partition(b" ")
     if not head.startswith(_MAGIC) or checksum != blake3(body).hexdigest().encode():
         raise Corrupt("checksum mismatch")
-    if form not in (b"1", b"2", b"3"):
+    if form not in (b"1", b"2", b"3", b"4"):
         raise Corrupt(f"form {form.decode(errors='replace')} is of a later release")
     return form, body
 

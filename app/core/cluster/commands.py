@@ -11,11 +11,13 @@ from typing import NamedTuple
 from app.core.cluster.identities import AccessKey, Account, Entity, Holder, PolicyVersion
 from app.core.cluster.keys import KmsKey
 from app.core.cluster.layout_commands import LayoutCommand
+from app.core.cluster.limits import Limits, Scope
 from app.core.cluster.manager_commands import ManagerCommand
 
 
 class Who(NamedTuple):
-    """A user, group, role or managed policy of an account. `kind`: user, group, role or policy."""
+    """A user, group, role, managed policy or OIDC provider of an account. `kind`: user, group, role, policy or
+    oidc-provider."""
 
     account: str
     kind: str
@@ -68,7 +70,7 @@ class SetKeyActive:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """A user, group, role or managed policy."""
+    """A user, group, role, managed policy or OIDC provider."""
 
     command_id: str
     account: str
@@ -127,7 +129,7 @@ class SetBoundary:
 
 @dataclass(frozen=True, slots=True)
 class SetTags:
-    """All tags of a user or role."""
+    """All tags of a user, role, managed policy or OIDC provider."""
 
     command_id: str
     who: Who
@@ -142,6 +144,44 @@ class SetTrust:
     who: Who
     trust: str
     session_seconds_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetDescription:
+    """Of a role."""
+
+    command_id: str
+    who: Who
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetOidcTrust:
+    """The audiences and thumbprints of an OIDC provider."""
+
+    command_id: str
+    who: Who
+    client_ids: tuple[str, ...]
+    thumbprints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """Another name and path for a user or group, which keeps its unique id and all that is tied to it."""
+
+    command_id: str
+    who: Who
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetDisabled:
+    """Whether an account, or one of its users, is believed. The root account itself cannot be disabled."""
+
+    command_id: str
+    holder: Holder
+    disabled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +250,42 @@ class SetKmsKeyState:
     deletion_ms: int = 0
 
 
-AccountCommand = CreateAccount | DeleteAccount | PutRoot | AddKey | RemoveKey | SetKeyActive
+@dataclass(frozen=True, slots=True)
+class SetLimits:
+    """How much of the system an account, a bucket or everybody together may take; NO_LIMITS takes limits away. Limits
+    of a bucket are its name's: they may be there before it, and stay after it."""
+
+    command_id: str
+    scope: Scope
+    limits: Limits
+
+
+class Resealed(NamedTuple):
+    """A secret sealed anew. It takes the place of `old`, and of nothing else."""
+
+    name: str
+    old: bytes
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reseal:
+    """Secrets of access keys (`name`: the key), sealed under another master key; those that changed meanwhile stay."""
+
+    command_id: str
+    secrets: tuple[Resealed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResealMaterial:
+    """The same for the material of a key of the keyring. `versions`: all of them, in order, each name "" and free."""
+
+    command_id: str
+    key_id: str
+    versions: tuple[Resealed, ...]
+
+
+AccountCommand = CreateAccount | DeleteAccount | PutRoot | AddKey | RemoveKey | SetKeyActive | SetDisabled | Rename
 EntityCommand = (
     Create
     | Delete
@@ -221,10 +296,13 @@ EntityCommand = (
     | SetBoundary
     | SetTags
     | SetTrust
+    | SetDescription
+    | SetOidcTrust
     | SetMember
     | AddPolicyVersion
     | RemovePolicyVersion
     | SetDefaultVersion
 )
 KmsCommand = CreateKmsKey | RotateKmsKey | SetKmsKeyState
-Command = AccountCommand | EntityCommand | KmsCommand | LayoutCommand | ManagerCommand
+SystemCommand = SetLimits | Reseal | ResealMaterial
+Command = AccountCommand | EntityCommand | KmsCommand | SystemCommand | LayoutCommand | ManagerCommand

@@ -13,7 +13,18 @@ from app.core import limits
 from app.core.cluster import commands
 from app.core.cluster.built_in import BUILT_IN
 from app.core.cluster.commands import Who
-from app.core.cluster.identities import KINDS, ROOMS, Account, Entity, Group, ManagedPolicy, Role, User, arn
+from app.core.cluster.identities import (
+    KINDS,
+    ROOMS,
+    Account,
+    Entity,
+    Group,
+    ManagedPolicy,
+    OidcProvider,
+    Role,
+    User,
+    arn,
+)
 from app.core.cluster.refusals import Refused, check_limit, no_such, with_entry, without_entries
 
 _MOST: Final = {
@@ -21,6 +32,7 @@ _MOST: Final = {
     "group": limits.GROUPS_MAX,
     "role": limits.ROLES_MAX,
     "policy": limits.POLICIES_MAX,
+    "oidc-provider": limits.OIDC_PROVIDERS_MAX,
 }
 _INLINE_CHARS_MAX: Final = {
     User: limits.USER_INLINE_CHARS_MAX,
@@ -76,10 +88,12 @@ def _create(account: Account, command: commands.Create) -> Account:
         _check_size(entity.text, limits.MANAGED_POLICY_CHARS_MAX, "PolicySize")
     if isinstance(entity, Role):
         _check_size(entity.trust, limits.TRUST_POLICY_CHARS_MAX, "ACLSizePerRole")
-    if isinstance(entity, User | Role):
+    if isinstance(entity, OidcProvider):
+        _check_audiences(entity.client_ids, entity.thumbprints)
+    if not isinstance(entity, Group):
         check_limit(len(entity.tags), limits.ENTITY_TAGS_MAX, "TagsPerEntity")
-        if entity.boundary:
-            _check_policy(account, entity.boundary)
+    if isinstance(entity, User | Role) and entity.boundary:
+        _check_policy(account, entity.boundary)
     return _put(account, entity)
 
 
@@ -87,7 +101,7 @@ def _delete(account: Account, command: commands.Delete) -> Account:
     entity = find(account, command.who)
     if isinstance(entity, ManagedPolicy):
         _check_loose_policy(account, entity)
-    else:
+    elif not isinstance(entity, OidcProvider):
         _check_empty(account, entity)
     room = ROOMS[command.who.kind]
     fields: dict[str, Any] = {room: without_entries(getattr(account, room), entity.name)}
@@ -166,6 +180,39 @@ def _set_trust(account: Account, command: commands.SetTrust) -> Account:
     return _put(account, replace(role, trust=command.trust, session_seconds_max=command.session_seconds_max))
 
 
+def _set_description(account: Account, command: commands.SetDescription) -> Account:
+    return _put(account, replace(find(account, command.who), description=command.description))
+
+
+def _set_oidc_trust(account: Account, command: commands.SetOidcTrust) -> Account:
+    provider = find(account, command.who)
+    _check_audiences(command.client_ids, command.thumbprints)
+    return _put(account, replace(provider, client_ids=command.client_ids, thumbprints=command.thumbprints))
+
+
+def _check_audiences(client_ids: tuple[str, ...], thumbprints: tuple[str, ...]) -> None:
+    check_limit(len(client_ids), limits.OIDC_CLIENTS_MAX, "ClientIdsPerOpenIdConnectProvider")
+    check_limit(len(thumbprints), limits.OIDC_THUMBPRINTS_MAX, "ThumbprintsPerOpenIdConnectProvider")
+
+
+def renamed(account: Account, who: Who, name: str, path: str) -> Account:
+    """The account with a user or group under another name and path. Raises Refused."""
+    entity: User | Group = find(account, who)
+    room = ROOMS[who.kind]
+    others = without_entries(getattr(account, room), who.name)
+    if any(one.lower() == name.lower() for one in others):
+        raise Refused("EntityAlreadyExists", f"{who.kind.capitalize()} with name {name} already exists.")
+    fields: dict[str, Any] = {room: with_entry(others, name, replace(entity, name=name, path=path))}
+    changed = replace(account, **fields)
+    if isinstance(entity, Group):
+        members = {
+            user.name: replace(user, groups=tuple(name if one == who.name else one for one in user.groups))
+            for user in changed.users.values()
+        }
+        changed = replace(changed, users=members)
+    return changed
+
+
 def _set_member(account: Account, command: commands.SetMember) -> Account:
     user: User = find(account, Who(account.name, "user", command.user))
     find(account, Who(account.name, "group", command.group))
@@ -226,6 +273,8 @@ COMMANDS: Final[Mapping[type, Callable[[Account, Any], Account]]] = {
     commands.SetBoundary: _set_boundary,
     commands.SetTags: _set_tags,
     commands.SetTrust: _set_trust,
+    commands.SetDescription: _set_description,
+    commands.SetOidcTrust: _set_oidc_trust,
     commands.SetMember: _set_member,
     commands.AddPolicyVersion: _add_version,
     commands.RemovePolicyVersion: _remove_version,

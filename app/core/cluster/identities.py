@@ -33,7 +33,8 @@ class AccessKey:
 @dataclass(frozen=True, slots=True)
 class User:
     """`path`: begins and ends with "/". `unique_id`: AIDA and 17 characters, never used again. `inline`: policy name ->
-    text. `attached`: ARNs of managed policies; `boundary` one, "" for none. `groups`: names.
+    text. `attached`: ARNs of managed policies; `boundary` one, "" for none. `groups`: names. A disabled one's keys are
+    not believed, nor sessions they began.
     """
 
     name: str
@@ -46,6 +47,7 @@ class User:
     boundary: str = ""
     groups: tuple[str, ...] = ()
     keys: tuple[AccessKey, ...] = ()
+    disabled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Role:
     attached: tuple[str, ...] = ()
     boundary: str = ""
     session_seconds_max: int = ROLE_SESSION_SECONDS
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,8 @@ class ManagedPolicy:
     default: str = "v1"
     path: str = "/"
     last: int = 1
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -104,10 +109,25 @@ class ManagedPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class OidcProvider:
+    """Whose tokens AssumeRoleWithWebIdentity believes. `name`: the issuer's URL without its scheme. `client_ids`: the
+    audiences taken. `thumbprints`: kept for who asks; what the system trusts decides about TLS. It has no unique id.
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html"""
+
+    name: str
+    created_ms: int
+    client_ids: tuple[str, ...] = ()
+    thumbprints: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    path: str = "/"
+    unique_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """`account_id`: 12 digits. `canonical_id`: the Owner ID of S3, 64 hex digits unless chosen otherwise. `root` may
     administer the system. `display_name`: what S3 shows beside the id; the name when "". `keys`: of the account itself.
-    Users, groups, roles and managed policies by name.
+    Users, groups, roles, managed policies and OIDC providers by name. Nobody of a disabled account is believed.
     """
 
     account_id: str
@@ -122,6 +142,8 @@ class Account:
     groups: Mapping[str, Group] = field(default_factory=dict)
     roles: Mapping[str, Role] = field(default_factory=dict)
     policies: Mapping[str, ManagedPolicy] = field(default_factory=dict)
+    disabled: bool = False
+    oidc_providers: Mapping[str, OidcProvider] = field(default_factory=dict)
 
     @property
     def shown_name(self) -> str:
@@ -129,10 +151,22 @@ class Account:
         return self.display_name or self.name
 
 
-Entity = User | Group | Role | ManagedPolicy
-ROOMS: Final[Mapping[str, str]] = {"user": "users", "group": "groups", "role": "roles", "policy": "policies"}
+Entity = User | Group | Role | ManagedPolicy | OidcProvider
+ROOMS: Final[Mapping[str, str]] = {
+    "user": "users",
+    "group": "groups",
+    "role": "roles",
+    "policy": "policies",
+    "oidc-provider": "oidc_providers",
+}
 """Kind of an entity -> the account's field that holds its like."""
-KINDS: Final[Mapping[type, str]] = {User: "user", Group: "group", Role: "role", ManagedPolicy: "policy"}
+KINDS: Final[Mapping[type, str]] = {
+    User: "user",
+    Group: "group",
+    Role: "role",
+    ManagedPolicy: "policy",
+    OidcProvider: "oidc-provider",
+}
 
 
 class Holder(NamedTuple):
@@ -143,5 +177,5 @@ class Holder(NamedTuple):
 
 
 def arn(account_id: str, entity: Entity) -> str:
-    """The ARN of a user, group, role or managed policy."""
+    """The ARN of a user, group, role, managed policy or OIDC provider."""
     return f"arn:aws:iam::{account_id}:{KINDS[type(entity)]}{entity.path}{entity.name}"

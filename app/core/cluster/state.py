@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from app.core.cluster.identities import Account, Holder, User
 from app.core.cluster.keys import KmsKey, plain_name
+from app.core.cluster.limits import NO_LIMITS, Limits, Scope
 from app.core.layout.placement import EMPTY, Placement
 
 
@@ -30,6 +31,7 @@ class ClusterState:
 
     `accounts` by name; `by_access_key` says whose a key is; the other `by_…` give account names, `by_email` of
     lower-case addresses. `kms_keys` by id, `kms_aliases` gives ids. `outcomes`: of the newest commands, by their ids.
+    `limits` by the keys of scopes.
     """
 
     version: int = 0
@@ -45,6 +47,11 @@ class ClusterState:
     database_id: str = ""
     placement: Placement = EMPTY
     managers: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, Limits] = field(default_factory=dict)
+
+    def limits_of(self, scope: Scope) -> Limits:
+        """The limits of an account, a bucket or everybody."""
+        return self.limits.get(scope.key, NO_LIMITS)
 
     def kms_key(self, named: str) -> KmsKey | None:
         """The key of an id, an alias, or the ARN of either, in whatever state it is; None when there is none."""

@@ -13,9 +13,10 @@ from app.core.cluster import commands, entities, layout_transitions, manager_tra
 from app.core.cluster.commands import Command
 from app.core.cluster.identities import AccessKey, Account, Holder
 from app.core.cluster.keys import ENABLED, PENDING_DELETION, SSE_S3_KEY, KmsKey
+from app.core.cluster.limits import ACCOUNT, NO_LIMITS, Scope
 from app.core.cluster.refusals import Refused, check_limit, no_such, with_entry, without_entries
 from app.core.cluster.state import ClusterState, Outcome, holders_of
-from app.core.limits import ACCESS_KEYS_MAX, ACCOUNTS_MAX, KMS_KEYS_MAX, KMS_VERSIONS_MAX
+from app.core.limits import ACCESS_KEYS_MAX, ACCOUNTS_MAX, KMS_KEYS_MAX, KMS_VERSIONS_MAX, LIMITS_MAX
 
 OUTCOMES_REMEMBERED: Final = 1_024  # newest command ids kept to answer repeated submissions alike
 
@@ -68,6 +69,7 @@ def _delete_account(state: ClusterState, command: commands.DeleteAccount) -> Clu
     return replace(
         state,
         accounts=without_entries(state.accounts, account.name),
+        limits=without_entries(state.limits, Scope(ACCOUNT, account.name).key),
         by_access_key=without_entries(state.by_access_key, *holders_of(account)),
         by_canonical_id=without_entries(state.by_canonical_id, account.canonical_id),
         by_account_id=without_entries(state.by_account_id, account.account_id),
@@ -177,6 +179,21 @@ def _key_taken() -> Refused:
     return Refused("EntityAlreadyExists", "another account or user has this access key")
 
 
+def _set_disabled(state: ClusterState, command: commands.SetDisabled) -> ClusterState:
+    account = _account(state, command.holder.account)
+    if command.holder.user:
+        user = account.users.get(command.holder.user)
+        if user is None:
+            raise no_such("user", command.holder.user)
+        users = with_entry(account.users, user.name, replace(user, disabled=command.disabled))
+        account = replace(account, users=users)
+    else:
+        if account.root and command.disabled:
+            raise Refused("DeleteConflict", "the root account cannot be disabled")
+        account = replace(account, disabled=command.disabled)
+    return replace(state, accounts=with_entry(state.accounts, account.name, account))
+
+
 # --- what is in an account
 
 
@@ -185,6 +202,12 @@ def _entity(state: ClusterState, command: Any) -> ClusterState:
     account = _account(state, command.account if who is None else who.account)
     changed = entities.changed(account, command)
     return replace(state, accounts=with_entry(state.accounts, changed.name, changed))
+
+
+def _rename(state: ClusterState, command: commands.Rename) -> ClusterState:
+    account = entities.renamed(_account(state, command.who.account), command.who, command.name, command.path)
+    holders = {**state.by_access_key, **holders_of(account)}
+    return replace(state, accounts=with_entry(state.accounts, account.name, account), by_access_key=holders)
 
 
 # --- the keyring
@@ -229,6 +252,40 @@ def _with_kms_key(state: ClusterState, key: KmsKey) -> ClusterState:
     return replace(state, kms_keys=with_entry(state.kms_keys, key.key_id, key))
 
 
+# --- limits, and secrets sealed anew
+
+
+def _set_limits(state: ClusterState, command: commands.SetLimits) -> ClusterState:
+    key = command.scope.key
+    if command.limits == NO_LIMITS:
+        return replace(state, limits=without_entries(state.limits, key))
+    if command.scope.kind == ACCOUNT:
+        _account(state, command.scope.name)
+    check_limit(len(state.limits.keys() | {key}), LIMITS_MAX, "Limits")
+    return replace(state, limits=with_entry(state.limits, key, command.limits))
+
+
+def _reseal(state: ClusterState, command: commands.Reseal) -> ClusterState:
+    for one in command.secrets:
+        holder = state.by_access_key.get(one.name)
+        if holder is not None:
+            keys = tuple(
+                replace(key, sealed_secret=one.sealed)
+                if (key.access_key, key.sealed_secret) == (one.name, one.old)
+                else key
+                for key in _keys(state, holder)
+            )
+            state = _with_keys(state, holder, keys)
+    return state
+
+
+def _reseal_material(state: ClusterState, command: commands.ResealMaterial) -> ClusterState:
+    key = _kms_key(state, command.key_id)
+    if tuple(one.old for one in command.versions) != key.versions:
+        raise Refused("ConcurrentModification", f"{key.arn} was rotated meanwhile; ask again.")
+    return _with_kms_key(state, replace(key, versions=tuple(one.sealed for one in command.versions)))
+
+
 _TRANSITIONS: Final[Mapping[type, Callable[[ClusterState, Any], ClusterState]]] = {
     commands.CreateAccount: _create_account,
     commands.DeleteAccount: _delete_account,
@@ -236,6 +293,11 @@ _TRANSITIONS: Final[Mapping[type, Callable[[ClusterState, Any], ClusterState]]] 
     commands.AddKey: _add_key,
     commands.RemoveKey: _remove_key,
     commands.SetKeyActive: _set_key_active,
+    commands.SetDisabled: _set_disabled,
+    commands.Rename: _rename,
+    commands.SetLimits: _set_limits,
+    commands.Reseal: _reseal,
+    commands.ResealMaterial: _reseal_material,
     commands.CreateKmsKey: _create_kms_key,
     commands.RotateKmsKey: _rotate_kms_key,
     commands.SetKmsKeyState: _set_kms_key_state,

@@ -7,8 +7,7 @@ Every request with a signature has it verified before anything else is looked at
 S3_SURFACE.md). A caller without one is NOBODY; a malformed claim is an error, never nobody.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from app.core import integrity
@@ -17,16 +16,12 @@ from app.core.auth.canonical import ALGORITHM
 from app.core.auth.stream import AwsChunkedBody
 from app.core.body import Body
 from app.core.checksums import Hasher
-from app.core.cluster import Account, ClusterState, User, holder_of, principal_of
 from app.core.errors import S3Error
-from app.core.limits import CALLERS_KEPT_MAX, OFFLOAD_BYTES_MIN
-from app.ports.cluster import Cluster
+from app.core.limits import OFFLOAD_BYTES_MIN
 from app.runtime.offload import Offload
 from app.services.call import NOBODY, Caller
+from app.services.gate.callers import Callers
 from app.services.objects.objects import Incoming
-
-Unseal = Callable[[str, bytes], str]
-"""(access key, sealed secret) -> secret. Raises Corrupt."""
 
 
 class Identity(NamedTuple):
@@ -49,22 +44,12 @@ class Identity(NamedTuple):
 ANONYMOUS = Identity(NOBODY, None)
 
 
-class _Known(NamedTuple):
-    """A caller as of one control state. `sealed`: the secret, None when the key is not active."""
-
-    caller: Caller
-    sealed: bytes | None
-
-
 class Access:
     """Authenticates requests from memory: no store is asked. One per worker process."""
 
-    def __init__(self, cluster: Cluster, unseal: Unseal, offload: Offload) -> None:
-        self._cluster = cluster
-        self._unseal = unseal
+    def __init__(self, callers: Callers, offload: Offload) -> None:
+        self._callers = callers
         self._offload = offload
-        self._state: ClusterState | None = None
-        self._known: OrderedDict[str, _Known] = OrderedDict()  # of that state
 
     def authenticate(self, request: sigv4.SignedRequest, now_ms: int) -> Identity:
         """Believe the request's claim, or raise: AccessDenied (expired, unsigned headers), InvalidAccessKeyId (also
@@ -73,8 +58,8 @@ class Access:
         claim = sigv2.parse(request) or sigv4.parse(request)
         if claim is None:
             return ANONYMOUS
-        known = self._holder(claim.access_key)
-        secret = None if known is None or known.sealed is None else self._unseal(claim.access_key, known.sealed)
+        known = self._callers.find(claim.access_key)
+        secret = None if known is None else known.secret
         if isinstance(claim, sigv2.Claim):
             sigv2.verify(claim, request, secret, now_ms / 1000)
         else:
@@ -89,28 +74,12 @@ class Access:
 
     def authenticate_form(self, claim: post_policy.Claim) -> Identity:
         """Believe the claim of an HTML form, or raise InvalidAccessKeyId, SignatureDoesNotMatch."""
-        known = self._holder(claim.access_key)
-        secret = None if known is None or known.sealed is None else self._unseal(claim.access_key, known.sealed)
+        known = self._callers.find(claim.access_key)
+        secret = None if known is None else known.secret
         post_policy.verify(claim, secret)
         if known is None:
             raise S3Error("InvalidAccessKeyId")
         return Identity(known.caller, None, "POST", "AWS" if claim.scope is None else ALGORITHM)
-
-    def _holder(self, access_key: str) -> _Known | None:
-        """The holder of a key in the state of now; None when nobody is."""
-        state = self._cluster.state()
-        if state is not self._state:
-            # By the object, not by its version: a restored backup gives a number a second time.
-            self._known.clear()
-            self._state = state
-        known = self._known.get(access_key)
-        if known is None:
-            known = _gathered(state, access_key)
-            if known is not None:
-                self._known[access_key] = known
-                while len(self._known) > CALLERS_KEPT_MAX:
-                    self._known.popitem(last=False)
-        return known
 
     def incoming(self, identity: Identity, headers: Mapping[str, str], body: Body) -> Incoming:
         """The body as content: aws-chunked framing taken off and verified, with what the client declared about it.
@@ -141,26 +110,3 @@ class Access:
 
 def _auth_type(presigned: bool) -> str:
     return "REST-QUERY-STRING" if presigned else "REST-HEADER"
-
-
-def _gathered(state: ClusterState, access_key: str) -> _Known | None:
-    """The caller an access key stands for, with every policy that speaks of them."""
-    found = holder_of(state, access_key)
-    if found is None:
-        return None
-    account, user = found
-    keys = account.keys if user is None else user.keys
-    sealed = next((key.sealed_secret for key in keys if key.access_key == access_key and key.active), None)
-    return _Known(_caller(account, user, access_key), sealed)
-
-
-def _caller(account: Account, user: User | None, access_key: str) -> Caller:
-    return Caller(
-        account_id=account.account_id,
-        canonical_id=account.canonical_id,
-        display_name=account.shown_name,
-        access_key_id=access_key,
-        # A user of the operator's account has the permissions its policies give, and no others.
-        root=account.root and user is None,
-        principal=None if user is None else principal_of(account, user),
-    )

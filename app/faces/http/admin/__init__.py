@@ -23,7 +23,7 @@ Room = Callable[[Blueprint, Gate], None]
 
 
 def admin_blueprint(gate: Gate, rooms: Iterable[Room], report: Callable[[BaseException], None]) -> Blueprint:
-    """The routes of one role's face. Every error leaves as {"code", "message"}; bugs are told to `report`."""
+    """The routes of one role's face. Every error leaves as {"error", "message"}; bugs are told to `report`."""
     face = Blueprint("admin", __name__)
     for add in rooms:
         add(face, gate)

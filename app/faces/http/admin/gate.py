@@ -1,73 +1,186 @@
-"""Who may use the admin face.
+"""Who may use the admin face, and the one way in: `Gate.handle` admits, asks the endpoint, answers and tells.
 
-Knows credentials' form and the signed request as WSGI has it. Must not know what any path does. The service of a
-signature's scope is this face's own, so that no request captured on its way to S3 is worth anything here.
+Knows credentials' form, the signed request as WSGI has it, and whose account a call is about. Must not know what any
+endpoint does. The service of a signature's scope is this face's own, so that no request captured on its way to S3 is
+worth anything here.
 """
 
 import hmac
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final, NamedTuple
 
-from flask import request
+from flask import Response, request
+from pydantic import BaseModel, ValidationError
 
 from app.core.auth import sigv4
-from app.core.cluster import Account, ClusterState, holder_of
 from app.core.errors import S3Error
 from app.core.limits import ADMIN_BODY_BYTES_MAX
+from app.faces.http.admin.endpoints import SYSTEM, Asked, Endpoint, Raw
+from app.faces.http.admin.json_wire import answer
+from app.ports.cluster import Cluster
+from app.services.call import Call, Caller, Facts, Sources, Stages
+from app.services.gate.callers import Callers, Unseal
+from app.services.gate.permits import Deed, demand
 
 SERVICE: Final = "zapfs"
+_OPERATORS_ONLY: Final = "Only the operator's account may do this."
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """Who may pass: root by its signature (SigV4, service zapfs), a scraper by its token.
+class Told(NamedTuple):
+    """One call of an endpoint that is over, for the audit log: no body and no header is in it, so no secret is.
 
-    `state` and `secret_of(access_key, sealed)` give what a signature is checked against. `metrics_open` lets anybody
-    read the metrics; `metrics_token` of "" opens them to no token.
+    `arn`, `account_id`, `access_key_id`: of who asked, "" for somebody who was not believed. `error`: the code, "" for
+    success.
     """
 
-    state: Callable[[], ClusterState]
-    secret_of: Callable[[str, bytes], str]
-    now_s: Callable[[], float]
-    metrics_token: str = ""
-    metrics_open: bool = False
+    request_id: str
+    at_ms: int
+    action: str
+    resource: str
+    arn: str
+    account_id: str
+    access_key_id: str
+    remote: str
+    status: int
+    error: str
 
-    def check_root(self, asked: sigv4.SignedRequest) -> None:
-        """Raises S3Error: AccessDenied when unsigned or not root, else what is wrong with the signature."""
+
+Tell = Callable[[Told], object]
+
+
+class Gate:
+    """One per process. A scraper reads the metrics with `metrics_token`, or where `metrics_open` anybody does; "" opens
+    them to no token."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        unseal: Unseal,
+        sources: Sources,
+        *,
+        metrics_token: str = "",
+        metrics_open: bool = False,
+        tell: Tell = lambda _: None,
+    ) -> None:
+        self._cluster = cluster
+        self._callers = Callers(cluster, unseal)
+        self._sources = sources
+        self._metrics_token = metrics_token
+        self._metrics_open = metrics_open
+        self._tell = tell
+
+    def handle(self, endpoint: Endpoint, names: Mapping[str, str]) -> Response:
+        """One call: who asks, whether they may, what it answers. What is raised is answered by the face's error edge
+        (`admin_blueprint`), and told first."""
+        call = Call(NOBODY_YET, self._sources.new_id()[-8:].hex().upper(), self._sources.now_ms(), Stages())
+        resource, status, error = "", 500, "InternalError"
+        try:
+            content = body(endpoint.body_bytes_max)
+            call = call._replace(caller=self.caller(content), facts=_facts())
+            account, account_id = self._about(endpoint, call.caller)
+            resource = endpoint.arn(account_id, names)
+            demand(call, Deed(f"admin:{endpoint.action}", resource, account_id))
+            meant = _meant(endpoint, content)
+            made = endpoint.answers(Asked(call, account, names, request.args, meant, content))
+            response = _answered(endpoint, made)
+            status, error = response.status_code, ""
+        except Exception as raised:
+            status, error = getattr(raised, "status", 500), getattr(raised, "code", type(raised).__name__)
+            raise
+        finally:
+            identity = call.caller.identity
+            self._tell(
+                Told(
+                    call.request_id,
+                    call.now_ms,
+                    endpoint.action,
+                    resource,
+                    identity.arn,
+                    identity.account_id,
+                    call.caller.access_key_id,
+                    request.remote_addr or "",
+                    status,
+                    error,
+                )
+            )
+        response.headers["x-amz-request-id"] = call.request_id
+        return response
+
+    def caller(self, content: bytes) -> Caller:
+        """Who signed the request. Raises S3Error: AccessDenied when nobody did, else what is wrong with the
+        signature."""
+        asked = signed(content)
         claim = sigv4.parse(asked, SERVICE)
         # A presigned URL may live for a week, and is made to be handed on.
         if claim is None or claim.expires_s is not None:
-            raise S3Error("AccessDenied", f"Sign this request with the root credentials (SigV4, service {SERVICE}).")
-        account, user = holder_of(self.state(), claim.access_key) or (None, None)
-        sigv4.verify(claim, asked, self._secret(account, claim.access_key), self.now_s())
-        if account is None or user is not None or not account.root:
-            raise S3Error("AccessDenied", "Only the root account administers.")
+            raise S3Error("AccessDenied", f"Sign this request (SigV4, service {SERVICE}).")
+        known = self._callers.find(claim.access_key)
+        sigv4.verify(claim, asked, None if known is None else known.secret, self._sources.now_ms() / 1000)
+        if known is None:
+            raise S3Error("InvalidAccessKeyId")
+        return known.caller
+
+    def _about(self, endpoint: Endpoint, caller: Caller) -> tuple[str, str]:
+        """Name and id of the account a call is about. Raises AccessDenied for another one than the caller's."""
+        state = self._cluster.state()
+        own = state.accounts[state.by_account_id[caller.account_id]]
+        if own.root:
+            name = request.args.get("account", own.name)
+            if name not in state.accounts:
+                raise S3Error("NoSuchEntity", f"The account with name {name} cannot be found.")
+            return name, "" if endpoint.scope == SYSTEM else state.accounts[name].account_id
+        if endpoint.scope == SYSTEM or request.args.get("account", own.name) != own.name:
+            raise S3Error("AccessDenied", _OPERATORS_ONLY)
+        return own.name, own.account_id
 
     def opens_metrics(self, authorization: str) -> bool:
         """Whether /metrics is open to a request with this Authorization header, without a signature."""
-        wanted = f"Bearer {self.metrics_token}".encode()
-        return self.metrics_open or (
-            bool(self.metrics_token) and hmac.compare_digest(authorization.encode("latin-1", "replace"), wanted)
+        wanted = f"Bearer {self._metrics_token}".encode()
+        return self._metrics_open or (
+            bool(self._metrics_token) and hmac.compare_digest(authorization.encode("latin-1", "replace"), wanted)
         )
-
-    def _secret(self, account: Account | None, access_key: str) -> str | None:
-        keys = account.keys if account is not None else ()
-        sealed = next((k.sealed_secret for k in keys if k.access_key == access_key and k.active), None)
-        return None if sealed is None else self.secret_of(access_key, sealed)
 
     def admitted(self) -> bytes:
         """The body of a request of root's. Raises S3Error for anybody else's."""
         content = body()
-        self.check_root(signed(content))
+        if not self.caller(content).root:
+            raise S3Error("AccessDenied", "Only the root account administers.")
         return content
 
 
-def body() -> bytes:
+NOBODY_YET: Final = Caller("", "", "", "")
+
+
+def _facts() -> Facts:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Facts(headers, request.args, request.remote_addr or "", False, "REST-HEADER", "AWS4-HMAC-SHA256")
+
+
+def _meant(endpoint: Endpoint, content: bytes) -> Any:
+    """The body as the endpoint's shape. Raises S3Error InvalidRequest naming the first field that is wrong."""
+    if endpoint.body is None:
+        return None
+    try:
+        return endpoint.body.model_validate_json(content or b"{}")
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise S3Error("InvalidRequest", f"{where}: {first['msg']}" if where else first["msg"]) from None
+
+
+def _answered(endpoint: Endpoint, made: BaseModel | Raw | None) -> Response:
+    if made is None:
+        return Response(status=204)
+    if isinstance(made, Raw):
+        return Response(made.content, endpoint.status, content_type=made.content_type)
+    return answer(made.model_dump(mode="json"), endpoint.status)
+
+
+def body(bytes_max: int = ADMIN_BODY_BYTES_MAX) -> bytes:
     """The whole body of the request. Raises S3Error MaxMessageLengthExceeded."""
-    content = request.stream.read(ADMIN_BODY_BYTES_MAX + 1)
-    if len(content) > ADMIN_BODY_BYTES_MAX:
+    content = request.stream.read(bytes_max + 1)
+    if len(content) > bytes_max:
         raise S3Error("MaxMessageLengthExceeded")
     return bytes(content)
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from flask import Blueprint, Response
 
-from app.core.cluster import Account, Entity, Group, ManagedPolicy, Role, Who, arn
+from app.core.cluster import Account, Entity, Group, ManagedPolicy, OidcProvider, Role, Who, arn
 from app.core.cluster.identities import ROOMS
 from app.core.limits import ROLE_SESSION_SECONDS
 from app.faces.http.admin.accounts import shown_key
@@ -148,6 +148,7 @@ def _add_versions(face: Blueprint, gate: Gate, iam: Iam) -> None:
 
 
 def _shown(account: Account, entity: Entity) -> dict[str, Any]:
+    assert not isinstance(entity, OidcProvider)
     shown: dict[str, Any] = {
         "name": entity.name,
         "arn": arn(account.account_id, entity),
@@ -168,6 +169,7 @@ def _shown(account: Account, entity: Entity) -> dict[str, Any]:
 
 
 def _policies(entity: Entity) -> dict[str, Any]:
+    assert not isinstance(entity, OidcProvider)
     """The texts of policies, shown only of one entity at a time."""
     if isinstance(entity, ManagedPolicy):
         return {"documents": {one.version_id: json.loads(one.text) for one in entity.versions}}

@@ -1,6 +1,6 @@
 """JSON in and out of the admin face: what a body may say, and the form of answers and errors.
 
-Knows JSON only. Every error leaves as {"code", "message"}.
+Knows JSON only. Every error leaves as {"error", "message"}.
 """
 
 import json
@@ -70,4 +70,4 @@ def done() -> Response:
 
 def failure(status: int, code: str, message: str) -> Response:
     """An error."""
-    return answer({"code": code, "message": message}, status)
+    return answer({"error": code, "message": message}, status)

@@ -1,0 +1,107 @@
+"""The admin face's endpoints as values: path, action, shapes and the function that answers, all in one place.
+
+Knows how an endpoint becomes a route that nobody passes unasked. Must not know what any endpoint does. What is written
+here is all there is to know of an endpoint: the routes, the permissions (`admin:` and the action) and the OpenAPI
+document (openapi.py) are made of it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from flask import Blueprint, Response
+from pydantic import BaseModel, ConfigDict
+
+from app.services.call import Call
+
+PREFIX: Final = "/v1"
+ACCOUNT: Final = "account"
+SYSTEM: Final = "system"
+
+
+class Shape(BaseModel):
+    """What a body or an answer looks like. Unknown fields are refused, and no text becomes a number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Raw(NamedTuple):
+    """An answer that is no JSON."""
+
+    content: bytes
+    content_type: str
+
+
+class Asked(NamedTuple):
+    """One call of an endpoint by somebody who may make it.
+
+    `account`: name of the account it is about: the caller's own, or the one ?account= names where the operator's
+    account asks. `names`: of the path. `query`: parameters given. `body`: of the endpoint's shape. `content`: the bytes
+    of the body.
+    """
+
+    call: Call
+    account: str
+    names: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Any = None
+    content: bytes = b""
+
+
+Answers = Callable[[Asked], BaseModel | Raw | None]
+ResourceOf = Callable[[str, Mapping[str, str]], str]
+"""(id of the account it is about, names of the path) -> the ARN policies name the resource by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """`path`: below PREFIX, "/iam/users/{name}"; "{name*}" takes slashes too. `action`: "CreateUser", which policies
+    name "admin:CreateUser". `scope`: ACCOUNT may be asked by everybody about their own account and by the operator's
+    about any; SYSTEM by the operator's account only. `status`: of success; 204 where nothing is `returned`. `query`:
+    parameter -> what it says. `resource`: None names "arn:aws:zapfs:::" and the path.
+    """
+
+    method: str
+    path: str
+    action: str
+    text: str
+    answers: Answers
+    scope: str = ACCOUNT
+    body: type[BaseModel] | None = None
+    returned: type[BaseModel] | str | None = None
+    status: int = 200
+    query: Mapping[str, str] = field(default_factory=dict)
+    resource: ResourceOf | None = None
+    body_bytes_max: int = 1 << 20
+
+    @property
+    def rule(self) -> str:
+        """As Flask writes the path."""
+        parts = self.path.replace("*}", "}").split("/")
+        slashed = {part.strip("{}*") for part in self.path.split("/") if part.endswith("*}")}
+        turned = (
+            f"<{'path:' if part[1:-1] in slashed else ''}{part[1:-1]}>" if part.startswith("{") else part
+            for part in parts
+        )
+        return PREFIX + "/".join(turned)
+
+    def arn(self, account_id: str, names: Mapping[str, str]) -> str:
+        """The resource of a call."""
+        if self.resource is not None:
+            return self.resource(account_id, names)
+        return "arn:aws:zapfs:::" + self.path.replace("*}", "}").lstrip("/").format(**names)
+
+
+Handle = Callable[[Endpoint, Mapping[str, str]], Response]
+"""(endpoint, names of the path) -> the answer: admits, asks and answers. See gate.py."""
+
+
+def bind(face: Blueprint, handle: Handle, endpoints: Sequence[Endpoint]) -> None:
+    """Routes for the endpoints."""
+    for endpoint in endpoints:
+        face.add_url_rule(
+            endpoint.rule,
+            endpoint=f"{endpoint.action}{endpoint.method}{endpoint.path}".replace(".", "-"),
+            view_func=lambda endpoint=endpoint, **names: handle(endpoint, names),
+            methods=[endpoint.method],
+        )

@@ -1,0 +1,54 @@
+"""May this caller do this, where no bucket has a say: administration, IAM and STS.
+
+Knows that the caller's own policies decide, and that an account's root may do everything in its account. Must not know
+wires. S3's own actions are decided by services/gate/guard.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from app.core.errors import S3Error
+from app.core.policy.evaluation import Decision, Effect, decide
+from app.core.policy.s3_context import Acted, S3Context
+from app.core.policy.statement import Request
+from app.services.call import Call
+
+_OPERATORS: Final = Decision(Effect.ALLOW, "root")
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """An action and what it is done to. `action`: "iam:CreateUser". `account_id`: of the account whose the resource is,
+    "" for the system's own. `keys`: condition keys only the action has, canonical ("iam:policyarn"). `tags`: of what is
+    acted on."""
+
+    action: str
+    resource: str
+    account_id: str = ""
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def decision(call: Call, deed: Deed) -> Decision:
+    """What the caller's policies say. The root of the operator's account may do everything; root of another account
+    everything in it; users and sessions need an allow. Whether the caller may act on another account at all is to be
+    decided before: policies are asked as if everything were in the caller's own."""
+    caller = call.caller
+    if caller.root:
+        return _OPERATORS
+    acted = Acted(deed.account_id, resource_tags=deed.tags, more=deed.keys)
+    context = S3Context(call.facts, caller.identity, call.now_ms, acted)
+    request = Request(caller.identity, deed.action, deed.resource, caller.account_id, context)
+    return decide(request)
+
+
+def demand(call: Call, deed: Deed) -> None:
+    """Raises AccessDenied, which says which kind of policy denied, to who is somebody."""
+    found = decision(call, deed)
+    if found.allowed:
+        return
+    arn = call.caller.identity.arn
+    if not arn:
+        raise S3Error("AccessDenied", reason=found.reason)
+    raise S3Error("AccessDenied", found.message(arn, deed.action, deed.resource), reason=found.reason)
