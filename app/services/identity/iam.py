@@ -1,7 +1,7 @@
 """The use cases on what is in an account: users, groups, roles, managed policies, and what ties them.
 
 Knows well-formed names, paths and tags, and that a policy's text is judged here, before it becomes part of a command.
-Must not know wires or secrets (services/identity/control). Only root may; the face sees to that.
+Must not know wires or secrets (services/identity/control), nor who may: every face asks that first.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,14 +19,20 @@ from app.core.cluster import (
     Detach,
     Entity,
     Group,
+    Holder,
     ManagedPolicy,
+    OidcProvider,
     PolicyVersion,
     PutInline,
     RemovePolicyVersion,
+    Rename,
     Role,
     SetBoundary,
     SetDefaultVersion,
+    SetDescription,
+    SetDisabled,
     SetMember,
+    SetOidcTrust,
     SetTags,
     SetTrust,
     User,
@@ -45,19 +51,27 @@ _RULES: Final[Mapping[str, Rule]] = rules(
     path=(r"/|/[\x21-\x7e]{1,510}/", '"/", or up to 512 printable characters between two of them'),
     tag_key=(r"[\w\s.:/=+@-]{1,128}", "1..128 letters, digits, blanks or one of _.:/=+@-"),
     tag_value=(r"[\w\s.:/=+@-]{0,256}", "up to 256 letters, digits, blanks or one of _.:/=+@-"),
+    description=(r"[\t\n\r\x20-\x7e\xa1-\xff]{0,1000}", "up to 1000 printable characters of Latin-1"),
+    client_id=(r"\S{1,255}", "1..255 characters without blanks"),
+    thumbprint=(r"[0-9A-Fa-f]{40}", "40 hex digits"),
+    **{"oidc-provider": (r"[a-z0-9.:-]{1,200}(/[\x21-\x7e]{0,50})?", "an issuer's URL without https://")},
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is chosen for a user, group, role or managed policy, as far as its kind has it. `document`: a managed
-    policy's text, or the trust policy of a role. `boundary`: the ARN of a managed policy."""
+    policy's text, or the trust policy of a role. `boundary`: the ARN of a managed policy. `client_ids`, `thumbprints`: of
+    an OIDC provider."""
 
     path: str = "/"
     tags: Mapping[str, str] = field(default_factory=dict)
     boundary: str = ""
     document: str = ""
     session_seconds_max: int = limits.ROLE_SESSION_SECONDS
+    description: str = ""
+    client_ids: tuple[str, ...] = ()
+    thumbprints: tuple[str, ...] = ()
 
 
 class Iam:
@@ -78,17 +92,18 @@ class Iam:
         return account
 
     def find(self, who: Who) -> Entity:
-        """A user, group, role or managed policy. NoSuchEntity."""
+        """A user, group, role, managed policy or OIDC provider. NoSuchEntity."""
         found: Entity | None = getattr(self.account(who.account), ROOMS[who.kind]).get(who.name)
         if found is None:
             raise CommandRefused("NoSuchEntity", f"The {who.kind} with name {who.name} cannot be found.")
         return found
 
     def create(self, who: Who, wanted: Wanted) -> Entity:
-        """A user, group, role or managed policy, as `who` says."""
+        """A user, group, role, managed policy or OIDC provider, as `who` says."""
         _RULES[who.kind].check("name", who.name)
         _RULES["path"].check("path", wanted.path)
         _check_tags(wanted.tags)
+        _RULES["description"].check("description", wanted.description)
         entity = _MAKERS[who.kind](self, who.name, wanted)
         self._desk.submit(lambda command_id: Create(command_id, who.account, entity))
         return entity
@@ -111,12 +126,25 @@ class Iam:
             tags=wanted.tags,
             boundary=wanted.boundary,
             session_seconds_max=_session(wanted.session_seconds_max),
+            description=wanted.description,
         )
+
+    def _oidc_provider(self, name: str, wanted: Wanted) -> OidcProvider:
+        _check_oidc(wanted.client_ids, wanted.thumbprints)
+        return OidcProvider(name, self._desk.now_ms(), wanted.client_ids, wanted.thumbprints, wanted.tags)
 
     def _policy(self, name: str, wanted: Wanted) -> ManagedPolicy:
         now_ms = self._desk.now_ms()
         first = PolicyVersion("v1", judged(wanted.document, grammar.IDENTITY), now_ms)
-        return ManagedPolicy(name, self._desk.unique_id("ANPA"), now_ms, (first,), path=wanted.path)
+        return ManagedPolicy(
+            name,
+            self._desk.unique_id("ANPA"),
+            now_ms,
+            (first,),
+            path=wanted.path,
+            description=wanted.description,
+            tags=wanted.tags,
+        )
 
     def delete(self, who: Who) -> None:
         """DeleteConflict while it holds or is held by anything."""
@@ -146,8 +174,8 @@ class Iam:
         self._desk.submit(lambda command_id: SetBoundary(command_id, who, policy_arn))
 
     def set_tags(self, who: Who, tags: Mapping[str, str]) -> None:
-        """All tags of a user or role."""
-        self._check_kind(who, "user", "role")
+        """All tags of a user, role, managed policy or OIDC provider."""
+        self._check_kind(who, "user", "role", "policy", "oidc-provider")
         _check_tags(tags)
         self._desk.submit(lambda command_id: SetTags(command_id, who, tags))
 
@@ -155,6 +183,28 @@ class Iam:
         """Of a role."""
         text, seconds = judged(document, grammar.TRUST), _session(session_seconds_max)
         self._desk.submit(lambda command_id: SetTrust(command_id, who, text, seconds))
+
+    def set_description(self, who: Who, description: str) -> None:
+        """Of a role."""
+        self._check_kind(who, "role")
+        _RULES["description"].check("description", description)
+        self._desk.submit(lambda command_id: SetDescription(command_id, who, description))
+
+    def set_oidc_trust(self, who: Who, client_ids: tuple[str, ...], thumbprints: tuple[str, ...]) -> None:
+        """The audiences and thumbprints of an OIDC provider."""
+        _check_oidc(client_ids, thumbprints)
+        self._desk.submit(lambda command_id: SetOidcTrust(command_id, who, client_ids, thumbprints))
+
+    def rename(self, who: Who, name: str, path: str) -> None:
+        """Another name and path for a user or group; its keys, policies and unique id stay. EntityAlreadyExists."""
+        self._check_kind(who, "user", "group")
+        _RULES[who.kind].check("name", name)
+        _RULES["path"].check("path", path)
+        self._desk.submit(lambda command_id: Rename(command_id, who, name, path))
+
+    def set_disabled(self, holder: Holder, disabled: bool) -> None:
+        """Whether an account, or a user of it, is believed, with all their keys and sessions. DeleteConflict for root."""
+        self._desk.submit(lambda command_id: SetDisabled(command_id, holder, disabled))
 
     def set_member(self, account: str, group: str, user: str, member: bool) -> None:
         """Put a user into a group or take it out."""
@@ -184,6 +234,7 @@ _MAKERS: Final[Mapping[str, Callable[[Iam, str, Wanted], Entity]]] = {
     "group": Iam._group,
     "role": Iam._role,
     "policy": Iam._policy,
+    "oidc-provider": Iam._oidc_provider,
 }
 
 
@@ -200,6 +251,13 @@ def _check_tags(tags: Mapping[str, str]) -> None:
     for key, value in tags.items():
         _RULES["tag_key"].check("a tag's key", key)
         _RULES["tag_value"].check("a tag's value", value)
+
+
+def _check_oidc(client_ids: tuple[str, ...], thumbprints: tuple[str, ...]) -> None:
+    for client_id in client_ids:
+        _RULES["client_id"].check("a client id", client_id)
+    for thumbprint in thumbprints:
+        _RULES["thumbprint"].check("a thumbprint", thumbprint)
 
 
 def _session(seconds: int) -> int:
