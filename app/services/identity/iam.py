@@ -61,8 +61,8 @@ _RULES: Final[Mapping[str, Rule]] = rules(
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is chosen for a user, group, role or managed policy, as far as its kind has it. `document`: a managed
-    policy's text, or the trust policy of a role. `boundary`: the ARN of a managed policy. `client_ids`, `thumbprints`: of
-    an OIDC provider."""
+    policy's text, or the trust policy of a role. `boundary`: the ARN of a managed policy. `client_ids`, `thumbprints`:
+    of an OIDC provider."""
 
     path: str = "/"
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -203,7 +203,7 @@ class Iam:
         self._desk.submit(lambda command_id: Rename(command_id, who, name, path))
 
     def set_disabled(self, holder: Holder, disabled: bool) -> None:
-        """Whether an account, or a user of it, is believed, with all their keys and sessions. DeleteConflict for root."""
+        """Whether an account, or a user of it, is believed, with all keys and sessions. DeleteConflict for root."""
         self._desk.submit(lambda command_id: SetDisabled(command_id, holder, disabled))
 
     def set_member(self, account: str, group: str, user: str, member: bool) -> None:
