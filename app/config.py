@@ -1,7 +1,8 @@
 """Every setting: its default, its unit, its reason, and how the sources are laid over each other.
 
-Knows the settings and the order flag > environment (ZAPFS_*) > TOML file > default. Must not know what the settings
-are used for: builders (roles/) and the front door (app/cli) read them, nobody else does.
+Knows the settings and the order flag > environment (ZAPFS_*) > TOML file > systemd credential > default.
+Must not know what the settings are used for: builders (roles/) and the front door (app/cli) read them, nobody else
+does.
 """
 
 import base64
@@ -13,7 +14,9 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
+from app import config_secrets
 from app import config_values as form
+from app.config_secrets import Layer
 from app.config_values import Bind
 from app.core import limits
 from app.core.acl.settings import OWNERSHIPS
@@ -35,8 +38,8 @@ class SettingsError(Exception):
 
 
 def _setting(parse: Callable[[object], Any], default: object, unit: str, reason: str, *, secret: bool = False) -> Any:
-    """A field of Settings. A `secret` is taken from the environment or the file, never from a command line,
-    and is in no repr: those end up in logs."""
+    """A field of Settings. A `secret` is taken from the environment or the file, from a file of its own, or from
+    systemd (config_secrets.py); never from a command line, and is in no repr: those end up in logs."""
     return field(
         default=default, repr=not secret, metadata={"parse": parse, "unit": unit, "reason": reason, "secret": secret}
     )
@@ -62,6 +65,12 @@ class Settings:
     root_secret_key: str = _setting(form.secret, "", "text", "secret of root_access_key", secret=True)
     iam_master_key: bytes = _setting(
         form.key32, b"", "base64, 32 bytes", "seals stored secrets; generated at first start when absent", secret=True
+    )
+    iam_master_key_file: Path | None = _setting(
+        form.path, None, "path", "master keys, one a line: the first seals, each opens; followed while serving"
+    )
+    iam_master_keys_more: tuple[bytes, ...] = _setting(
+        form.keys32, (), "base64, 32 bytes each", "open too, while a new master key takes over", secret=True
     )
     s3_domain: tuple[str, ...] = _setting(form.names, (), "names", "hosts below which buckets are subdomains")
     website_domain: tuple[str, ...] = _setting(
@@ -191,14 +200,20 @@ class Settings:
 
 
 SETTINGS: Final[Mapping[str, Field[Any]]] = {f.name: f for f in fields(Settings)}
+_SECRETS: Final = [name for name, setting in SETTINGS.items() if setting.metadata["secret"]]
+_IN_FILES: Final = [name for name in _SECRETS if name + config_secrets.SUFFIX not in SETTINGS]
+GIVEN_AS: Final = (*SETTINGS, *(name + config_secrets.SUFFIX for name in _IN_FILES))
+"""Names a file or the environment may give: every setting's, and of a secret that of the file it is in."""
 
 
 def _plain(value: object) -> object:
+    if value is None:
+        return ""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode() if value else ""
     if isinstance(value, Bind | Path):
         return str(value)
-    return list(value) if isinstance(value, tuple) else value
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
 def resolve(flags: Mapping[str, str], environ: Mapping[str, str], config: Path | None = None) -> Settings:
@@ -206,8 +221,9 @@ def resolve(flags: Mapping[str, str], environ: Mapping[str, str], config: Path |
     ZAPFS_CONFIG names it. Raises SettingsError with every mistake of every source."""
     mistakes: list[str] = []
     layers: list[Layer] = [
-        _file_layer(config, environ, mistakes),
-        _environment_layer(environ, mistakes),
+        config_secrets.credentials(environ, _SECRETS, mistakes),
+        config_secrets.opened(_file_layer(config, environ, mistakes), _IN_FILES, mistakes),
+        config_secrets.opened(_environment_layer(environ, mistakes), _IN_FILES, mistakes),
         {name: ("--" + name.replace("_", "-"), value) for name, value in flags.items()},
     ]
     values: dict[str, Any] = {"data_dir": Path("data").absolute(), "raft_dir": Path("data/raft").absolute()}
@@ -222,9 +238,6 @@ def resolve(flags: Mapping[str, str], environ: Mapping[str, str], config: Path |
     if mistakes:
         raise SettingsError(mistakes)
     return settings
-
-
-Layer = dict[str, tuple[str, object]]  # setting name -> where the value came from, the value
 
 
 def _unknown(source: str, name: str, known: list[str]) -> str:
@@ -245,15 +258,15 @@ def _file_layer(config: Path | None, environ: Mapping[str, str], mistakes: list[
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         mistakes.append(f"{path}: {error}")
         return {}
-    mistakes += [_unknown(f"{path}: {name}", name, list(SETTINGS)) for name in content if name not in SETTINGS]
-    return {name: (f"{path}: {name}", value) for name, value in content.items() if name in SETTINGS}
+    mistakes += [_unknown(f"{path}: {name}", name, list(GIVEN_AS)) for name in content if name not in GIVEN_AS]
+    return {name: (f"{path}: {name}", value) for name, value in content.items() if name in GIVEN_AS}
 
 
 def _environment_layer(environ: Mapping[str, str], mistakes: list[str]) -> Layer:
     layer: Layer = {}
     if environ.get("LOG_LEVEL"):
         layer["log_level"] = ("LOG_LEVEL", environ["LOG_LEVEL"].lower())
-    known = {ENVIRONMENT_PREFIX + name.upper(): name for name in SETTINGS}
+    known = {ENVIRONMENT_PREFIX + name.upper(): name for name in GIVEN_AS}
     for variable in sorted(environ):
         if not variable.startswith(ENVIRONMENT_PREFIX) or variable == CONFIG_VARIABLE:
             continue
@@ -276,6 +289,8 @@ def _contradictions(settings: Settings) -> list[str]:
         ]
     if settings.s3_bind == settings.admin_bind and settings.s3_bind.port:
         mistakes.append(f"s3_bind and admin_bind: both are {settings.s3_bind}")
+    if settings.iam_master_key and settings.iam_master_key_file:
+        mistakes.append("iam_master_key and iam_master_key_file: give one of them")
     if bool(settings.root_access_key) != bool(settings.root_secret_key):
         mistakes.append("root_access_key and root_secret_key: give both or neither")
     if not settings.dev and settings.root_access_key == DEV_ACCESS_KEY:

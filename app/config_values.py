@@ -170,6 +170,15 @@ def key32(value: object) -> bytes:
     return key
 
 
+def keys32(value: object) -> tuple[bytes, ...]:
+    """A list of keys, or one text with commas."""
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list | tuple):
+        raise ValueError("must be a list of keys, each 32 bytes in base64")
+    given = [item.strip() if isinstance(item, str) else item for item in items]
+    return tuple(dict.fromkeys(key32(item) for item in given if item))
+
+
 def node_id(value: object) -> str:
     """A node's, manager's or zone's name."""
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?", text(value)):

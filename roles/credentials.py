@@ -1,10 +1,9 @@
-"""Where the master key and the root credentials of a start come from.
+"""Where the root credentials of a start come from.
 
 Knows the order: settings, development constants, what an earlier start generated, a fresh one. Must not know who uses
 them. The only room that makes secrets up.
 """
 
-import base64
 import json
 import os
 import secrets
@@ -13,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.adapters.cluster.local import Follower
-from app.adapters.cluster.sealing import Sealer
+from app.adapters.cluster.sealing import Sealer, key_named
 from app.config import DEV_ACCESS_KEY, DEV_SECRET_KEY, Settings
 from app.core.errors import Corrupt, StoreError
+from roles import master_keys
 from roles.data_dir import DataDir, Refusal, write_durably
 
-MASTER_KEY_FILE = "master.key"
 ROOT_FILE = "root.sealed"
 _ROOT_SEAL = "root credentials"
 
@@ -30,25 +29,6 @@ class RootCredentials:
     access_key: str
     secret_key: str = field(repr=False)
     generated_now: bool = False
-
-
-def master_key(settings: Settings, directory: DataDir, *, create: bool) -> bytes:
-    """32 bytes: the setting, else the file in the data directory, made at first need. Raises Refusal."""
-    if settings.iam_master_key:
-        return settings.iam_master_key
-    path = directory.secrets / MASTER_KEY_FILE
-    found = _read(path)
-    if found is not None:
-        key = base64.b64decode(found)
-        if len(key) != 32:
-            raise Refusal(f"{path} does not hold a master key of 32 bytes in base64")
-        return key
-    sealed = directory.secrets / ROOT_FILE
-    if not create or sealed.exists():
-        raise Refusal(f"{path} is gone; without it the stored secrets do not open: restore it, or set iam_master_key")
-    key = os.urandom(32)
-    write_durably(path, base64.b64encode(key) + b"\n")
-    return key
 
 
 def given_root(settings: Settings) -> RootCredentials | None:
@@ -70,10 +50,26 @@ def root_credentials(settings: Settings, directory: DataDir, sealer: Sealer) -> 
             access_key, secret_key = json.loads(sealer.unseal(_ROOT_SEAL, found))
         except Corrupt as error:
             raise Refusal(f"{path}: {error}") from error
-        return RootCredentials(access_key, secret_key)
+        known = RootCredentials(access_key, secret_key)
+        if key_named(found) != sealer.key_ids[0]:
+            _keep(path, sealer, known)
+        return known
     fresh = RootCredentials(new_access_key(), new_secret_key(), generated_now=True)
-    write_durably(path, sealer.seal(_ROOT_SEAL, json.dumps([fresh.access_key, fresh.secret_key])))
+    _keep(path, sealer, fresh)
     return fresh
+
+
+def reseal_root(directory: DataDir, sealer: Sealer) -> None:
+    """Have generated root credentials sealed under the first master key, where they are kept. Raises Corrupt,
+    OSError."""
+    path = directory.secrets / ROOT_FILE
+    found = _read(path)
+    if found is not None and key_named(found) != sealer.key_ids[0]:
+        write_durably(path, sealer.seal(_ROOT_SEAL, sealer.unseal(_ROOT_SEAL, found)))
+
+
+def _keep(path: Path, sealer: Sealer, root: RootCredentials) -> None:
+    write_durably(path, sealer.seal(_ROOT_SEAL, json.dumps([root.access_key, root.secret_key])))
 
 
 def installed_root(settings: Settings, directory: DataDir) -> RootCredentials:
@@ -82,7 +78,8 @@ def installed_root(settings: Settings, directory: DataDir) -> RootCredentials:
         raise Refusal(
             "no root credentials: set ZAPFS_ROOT_ACCESS_KEY and ZAPFS_ROOT_SECRET_KEY, or name the server's --data-dir"
         )
-    sealer = Sealer(master_key(settings, directory, create=False), os.urandom)
+    keys = master_keys.of(settings, directory, create=False)
+    sealer = Sealer(keys[0], os.urandom, keys[1:])
     try:
         accounts = Follower(directory.cluster).state().accounts.values()
         key = next(key for account in accounts if account.root for key in account.keys if key.active)

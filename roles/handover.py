@@ -40,13 +40,14 @@ _BYTES_MAX = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """`role`: a key of BUILDERS. `listener`: descriptor of the listening socket. `parent`: the front door's process id.
+    """`role`: a key of BUILDERS. `master_keys`: the first seals, each opens; a file host has none. `listener`:
+    descriptor of the listening socket. `parent`: the front door's process id.
     `s3_port`, `admin_port`: the ports in use, also where the setting left them to the system: of a gateway its S3 and
     its operations, of a file host its blob routes and its operations."""
 
     role: str
     settings: Settings
-    master_key: bytes = field(repr=False)
+    master_keys: tuple[bytes, ...] = field(repr=False)
     listener: int
     parent: int
     s3_port: int
@@ -58,7 +59,7 @@ def write(handover: Handover) -> int:
     plain = {
         "role": handover.role,
         "settings": handover.settings.plain(),
-        "master_key": base64.b64encode(handover.master_key).decode(),
+        "master_keys": [base64.b64encode(key).decode() for key in handover.master_keys],
         "listener": handover.listener,
         "parent": handover.parent,
         "s3_port": handover.s3_port,
@@ -78,7 +79,7 @@ def read() -> Handover:
     return Handover(
         role=plain["role"],
         settings=Settings.from_plain(plain["settings"]),
-        master_key=base64.b64decode(plain["master_key"]),
+        master_keys=tuple(base64.b64decode(key) for key in plain["master_keys"]),
         listener=plain["listener"],
         parent=plain["parent"],
         s3_port=plain["s3_port"],

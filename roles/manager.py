@@ -6,7 +6,6 @@ from dataclasses import asdict
 from flask import Flask
 
 from app.adapters.cluster.local import Writer
-from app.adapters.cluster.sealing import Sealer
 from app.adapters.read_board import FileReadBoard
 from app.faces.http.admin import (
     Gate,
@@ -28,7 +27,7 @@ from app.services.gate.directory import Directory
 from app.services.identity.control import Control
 from app.services.identity.iam import Iam
 from app.services.identity.kms_keys import KmsKeys
-from roles import backgrounds, control_plane, stores
+from roles import backgrounds, control_plane, master_keys, stores
 from roles.data_dir import DataDir
 from roles.handover import Handover
 from roles.readiness import Readiness
@@ -41,7 +40,7 @@ def build(told: Handover) -> Application:
     """The admin application of this process. Raises StoreError when a store cannot be opened."""
     settings, directory = told.settings, DataDir(told.settings.data_dir)
     running = Running(told, _THREADS)
-    sealer = Sealer(told.master_key, os.urandom)
+    sealer = master_keys.sealer(running)
     cluster = Writer(directory.cluster, running.offload.call)
     running.at_end(cluster.close)
     store = stores.open_metadata(settings)

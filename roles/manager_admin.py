@@ -4,7 +4,6 @@ Knows which rooms administer a cluster. It is a client of the core beside it and
 or its leader gone it goes on reading what it knows, and answers 503 to what would have to be written.
 """
 
-import os
 from contextlib import suppress
 from typing import Final
 
@@ -35,7 +34,7 @@ from app.services.control.membership import Membership
 from app.services.identity.control import Control
 from app.services.identity.iam import Iam
 from app.services.identity.kms_keys import KmsKeys
-from roles import control_plane
+from roles import control_plane, master_keys
 from roles.following import followed
 from roles.handover import Handover
 from roles.running import SOURCES, Application, Running, now_ms
@@ -49,7 +48,7 @@ def build(told: Handover) -> Application:
     settings = told.settings
     running = Running(told, _THREADS)
     cluster = followed(running, own_address(settings))
-    sealer = Sealer(told.master_key, os.urandom)
+    sealer = master_keys.sealer(running)
     gate = Gate(cluster, sealer.unseal, SOURCES, metrics_token=settings.metrics_token, metrics_open=settings.dev)
     running.every("health", limits.HEARTBEAT_SECONDS, lambda: _hear(cluster))
     flask = refuse_other_origins(Flask("zapfs-admin", static_folder=None))

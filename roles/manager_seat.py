@@ -134,8 +134,8 @@ class Taking:
         if not cluster.state().cluster_id:
             cluster.submit(FoundCluster(new_id().hex(), os.urandom(16).hex(), GROUPS))
         self._authority.add(self._seat)
-        settings = self._told.settings
-        sealer = Sealer(self._told.master_key, os.urandom)
+        settings, keys = self._told.settings, self._told.master_keys
+        sealer = Sealer(keys[0], os.urandom, keys[1:])
         root = credentials.root_credentials(settings, DataDir(settings.data_dir), sealer)
         control_plane.ensure(cluster, sealer, root, SOURCES, settings.region)
 

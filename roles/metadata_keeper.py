@@ -38,7 +38,7 @@ from app.services.content.sealing import Sealing
 from app.services.gate.directory import Directory
 from app.services.healing.bucket_redundancy import RedundancyOfBuckets
 from app.services.healing.view import View
-from roles import backgrounds, placed, stores
+from roles import backgrounds, master_keys, placed, stores
 from roles.data_dir import DataDir
 from roles.following import followed
 from roles.handover import Handover
@@ -68,7 +68,7 @@ def build(told: Handover) -> Application:
         return gc.run(hurry=hurry)
 
     running.every("gc", settings.gc_interval_s, collect)
-    sealer = Sealer(told.master_key, os.urandom)
+    sealer = master_keys.sealer(running)
     sealing = Sealing(Keyring(cluster.state, sealer.open_material), os.urandom, over_http=False)
     profiles = Profiles(lambda: cluster.state().placement)
     ground = backgrounds.Ground(store, bytes_of.chunks, Directory(cluster), sealing, profiles)

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from flask import Flask
 
 from app.adapters.cluster.local import Follower
-from app.adapters.cluster.sealing import Sealer
 from app.adapters.read_board import FileReadBoard
 from app.core import limits
 from app.faces.http.app import S3Door
@@ -50,7 +49,7 @@ from app.services.objects.multipart import Multipart
 from app.services.objects.objects import Objects
 from app.services.objects.renaming import Renaming
 from app.services.objects.tagging import Tagging
-from roles import backgrounds
+from roles import backgrounds, master_keys
 from roles.data_dir import DataDir
 from roles.running import SOURCES, Application, Running
 
@@ -72,9 +71,9 @@ def following(running: Running) -> Follower:
 
 def application(running: Running, ground: Ground) -> Application:
     """The S3 application of this process."""
-    told, settings = running.told, running.told.settings
+    settings = running.told.settings
     cluster, store, _ = ground
-    sealer = Sealer(told.master_key, os.urandom)
+    sealer = master_keys.sealer(running)
     access = Access(Callers(cluster, sealer.unseal), running.offload)
     keyring = Keyring(cluster.state, sealer.open_material)
     sealing = Sealing(keyring, os.urandom, over_http=settings.sse_c_over_http or settings.dev)

@@ -130,7 +130,7 @@ class Manager:
             **flags,
         }
         settings = resolve(given, {"ZAPFS_CLUSTER_SECRET": base64.b64encode(self.secret).decode()})
-        fd = handover.write(Handover(role, settings, MASTER_KEY, listener, os.getpid(), 0, self.admin_port))
+        fd = handover.write(Handover(role, settings, (MASTER_KEY,), listener, os.getpid(), 0, self.admin_port))
         environment = os.environ | {handover.VARIABLE: str(fd), "PROMETHEUS_MULTIPROC_DIR": str(metrics)}
         with self.log_path.open("ab") as log:
             try:

@@ -122,5 +122,5 @@ def _environment(command: str) -> dict[str, str]:
     """The environment as this command sees it: only a server takes a bad setting of a server for a mistake."""
     if command in _SERVERS:
         return dict(os.environ)
-    known = {config.ENVIRONMENT_PREFIX + name.upper() for name in config.SETTINGS} | {config.CONFIG_VARIABLE}
+    known = {config.ENVIRONMENT_PREFIX + name.upper() for name in config.GIVEN_AS} | {config.CONFIG_VARIABLE}
     return {name: value for name, value in os.environ.items() if name in known}

@@ -18,7 +18,7 @@ from app.config import Settings
 from app.config_values import Bind
 from app.core.errors import StoreError
 from app.runtime import lineage
-from roles import credentials, data_dir, handover, manager_seat
+from roles import credentials, data_dir, handover, manager_seat, master_keys
 from roles.credentials import RootCredentials
 from roles.data_dir import DataDir, Refusal
 from roles.handover import Handover
@@ -62,7 +62,8 @@ def run(settings: Settings) -> int:
 def _boot(settings: Settings) -> Boot:
     """The checks in the order an operator would want to hear of them. Raises Refusal."""
     manager_seat.of(settings)
-    if not settings.iam_master_key:
+    keys = master_keys.given(settings)
+    if not keys:
         raise Refusal("iam_master_key is needed, the same on every manager and gateway: it seals stored secrets")
     if settings.dev and not all(b.loopback for b in (settings.admin_bind, settings.grpc_bind, settings.raft_bind)):
         raise Refusal("development credentials are public, so dev takes loopback addresses only")
@@ -75,7 +76,7 @@ def _boot(settings: Settings) -> Boot:
     root = None
     if settings.bootstrap:
         try:
-            root = credentials.root_credentials(settings, directory, Sealer(settings.iam_master_key, os.urandom))
+            root = credentials.root_credentials(settings, directory, Sealer(keys[0], os.urandom, keys[1:]))
         except StoreError as error:
             raise Refusal(str(error)) from error
     return Boot(settings, directory, lock, admin, admin.getsockname()[1], root)
@@ -83,8 +84,8 @@ def _boot(settings: Settings) -> Boot:
 
 def _children(boot: Boot) -> list[supervise.Child]:
     def told(role: str, listener: int) -> Handover:
-        master_key = boot.settings.iam_master_key
-        return Handover(role, boot.settings, master_key, listener, os.getpid(), 0, boot.admin_port)
+        keys = master_keys.given(boot.settings)
+        return Handover(role, boot.settings, keys, listener, os.getpid(), 0, boot.admin_port)
 
     core = door.child(told(handover.MANAGER_CORE, -1), None, boot.lock, boot.directory.metrics)
     core.arguments = CORE

@@ -21,7 +21,7 @@ from app.config_values import Bind
 from app.core.errors import Missing, StoreError
 from app.runtime import lineage
 from migrations.run import MigrationError
-from roles import data_dir, devices, handover, stores
+from roles import data_dir, devices, handover, master_keys, stores
 from roles.data_dir import DataDir, Refusal
 from roles.handover import Handover
 
@@ -44,7 +44,7 @@ class Member:
 
 
 def _prepare_gateway(settings: Settings) -> None:
-    if not settings.iam_master_key:
+    if not master_keys.given(settings):
         raise Refusal("iam_master_key is needed, the managers' own: without it no signature can be checked")
     stores.migrate_metadata(settings)
 
@@ -141,9 +141,10 @@ def _boot(settings: Settings, member: Member) -> Boot:
 
 def _children(boot: Boot, member: Member) -> list[supervise.Child]:
     """The keeper first: the workers need the state it follows, unless an earlier start left one."""
+    keys = master_keys.given(boot.settings)
     keeper, workers = (
         door.child(
-            Handover(role, boot.settings, boot.settings.iam_master_key, listener.fileno(), os.getpid(), *boot.ports),
+            Handover(role, boot.settings, keys, listener.fileno(), os.getpid(), *boot.ports),
             listener,
             boot.lock,
             boot.directory.metrics,

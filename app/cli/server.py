@@ -21,7 +21,7 @@ from app.core.ids import make_id
 from app.runtime import lineage
 from app.services.call import Sources
 from migrations.run import MigrationError
-from roles import control_plane, credentials, data_dir, handover, stores
+from roles import control_plane, credentials, data_dir, handover, master_keys, stores
 from roles.credentials import RootCredentials
 from roles.data_dir import DataDir, Refusal
 from roles.handover import Handover
@@ -37,7 +37,7 @@ class Boot:
     s3: socket.socket
     admin: socket.socket
     ports: tuple[int, int]
-    master_key: bytes = field(repr=False)
+    master_keys: tuple[bytes, ...] = field(repr=False)
     root: RootCredentials
 
 
@@ -69,8 +69,8 @@ def _boot(settings: Settings) -> Boot:
     admin = door.listen(settings.admin_bind, settings.backlog, "admin")
     data_dir.prepare(directory)
     try:
-        master_key = credentials.master_key(settings, directory, create=True)
-        sealer = Sealer(master_key, os.urandom)
+        keys = master_keys.of(settings, directory, create=not (directory.secrets / credentials.ROOT_FILE).exists())
+        sealer = Sealer(keys[0], os.urandom, keys[1:])
         root = credentials.root_credentials(settings, directory, sealer)
         sources = Sources(_now_ms, lambda: make_id(_now_ms(), os.urandom(10)))
         control_plane.install(directory, sealer, root, sources, settings.region)
@@ -81,14 +81,14 @@ def _boot(settings: Settings) -> Boot:
     except (OSError, sqlite3.Error) as error:
         raise Refusal(f"data directory {directory.root}: {error}") from error
     ports = (s3.getsockname()[1], admin.getsockname()[1])
-    return Boot(settings, directory, lock, s3, admin, ports, master_key, root)
+    return Boot(settings, directory, lock, s3, admin, ports, keys, root)
 
 
 def _children(boot: Boot) -> list[supervise.Child]:
     """The two gunicorn masters, to be started in this order."""
     return [
         door.child(
-            Handover(role, boot.settings, boot.master_key, listener.fileno(), os.getpid(), *boot.ports),
+            Handover(role, boot.settings, boot.master_keys, listener.fileno(), os.getpid(), *boot.ports),
             listener,
             boot.lock,
             boot.directory.metrics,

@@ -61,7 +61,7 @@ class BlobHost:
         self.device_ids = tuple(prepared.known[str(root)] for root in self.roots)
         with socket.create_server(("127.0.0.1", self.port), backlog=64) as listener:
             self.port = listener.getsockname()[1]
-            told = Handover(handover.HOST, self.settings, b"", listener.fileno(), os.getpid(), self.port, 0)
+            told = Handover(handover.HOST, self.settings, (), listener.fileno(), os.getpid(), self.port, 0)
             fd = handover.write(told)
             environment = clean_environment(PROMETHEUS_MULTIPROC_DIR=str(directory.metrics))
             self.process = subprocess.Popen(

@@ -35,7 +35,7 @@ def settings() -> config.Settings:
 
 HOLDERS: dict[str, Any] = {
     "settings": settings(),
-    "a handover": Handover("file", settings(), RAW, 3, 1, 2, 3),
+    "a handover": Handover("file", settings(), (RAW,), 3, 1, 2, 3),
     "root's credentials": RootCredentials("root", TEXT),
     "a wish for an account": NewAccount("name", secret_key=TEXT),
     "a new key": CreatedKey("key", TEXT),
