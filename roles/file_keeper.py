@@ -26,6 +26,7 @@ from app.core.layout.reports import DeviceReport, NodeReport
 from app.faces.http.admin import Gate, Room, admin_blueprint, probes, refuse_other_origins
 from app.ports.hosting import FAILING, UP
 from app.runtime.telemetry import metrics
+from app.services.gate.callers import Callers
 from app.services.healing.healing import Healing, NodeSettings
 from app.services.healing.parts import ClusterParts, DataParts, TimeParts
 from roles import devices, placed
@@ -53,7 +54,8 @@ def build(told: Handover) -> Application:
     ]
     # A file host has no master key: nobody signs here. A scraper brings the token.
     settings = told.settings
-    gate = Gate(cluster, _no_secrets, SOURCES, metrics_token=settings.metrics_token, metrics_open=settings.dev)
+    callers = Callers(cluster, _no_secrets)
+    gate = Gate(cluster, callers, SOURCES, metrics_token=settings.metrics_token, metrics_open=settings.dev)
     flask = refuse_other_origins(Flask("zapfs-file", static_folder=None))
     flask.register_blueprint(
         admin_blueprint(gate, rooms, lambda error: running.log.failure("operations request failed", error))

@@ -7,6 +7,7 @@ from flask import Flask
 
 from app.adapters.cluster.local import Writer
 from app.adapters.read_board import FileReadBoard
+from app.adapters.sessions import SessionTokens
 from app.faces.http.admin import (
     Gate,
     Room,
@@ -23,6 +24,7 @@ from app.runtime.telemetry import metrics
 from app.services.background.gc import Gc, GcSettings
 from app.services.content.keyring import Keyring
 from app.services.content.sealing import Sealing
+from app.services.gate.callers import Callers, Tokens
 from app.services.gate.directory import Directory
 from app.services.identity.control import Control
 from app.services.identity.iam import Iam
@@ -54,7 +56,13 @@ def build(told: Handover) -> Application:
     sealing = Sealing(keyring, os.urandom, over_http=False)
     acting = backgrounds.start(running, backgrounds.Ground(store, chunks, Directory(cluster), sealing))
 
-    gate = Gate(cluster, sealer.unseal, SOURCES, metrics_token=settings.metrics_token, metrics_open=settings.dev)
+    gate = Gate(
+        cluster,
+        Callers(cluster, sealer.unseal, Tokens(SessionTokens(sealer).open, SOURCES.now_ms)),
+        SOURCES,
+        metrics_token=settings.metrics_token,
+        metrics_open=settings.dev,
+    )
     desk = control_plane.desk(cluster, SOURCES)
     gauges = metrics.Gauges(lambda: {**backgrounds.collection_gauges(gc), **acting.gauges()})
     control, iam, kms_keys = Control(desk, sealer.seal), Iam(desk), KmsKeys(desk, sealer.seal_material, settings.region)

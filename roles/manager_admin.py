@@ -11,6 +11,7 @@ from flask import Flask
 
 from app.adapters.cluster.remote import RemoteCluster
 from app.adapters.cluster.sealing import Sealer
+from app.adapters.sessions import SessionTokens
 from app.config import Settings
 from app.config_values import Bind
 from app.core import limits
@@ -31,6 +32,7 @@ from app.runtime.telemetry import metrics
 from app.services.control.cluster_changes import ClusterChanges
 from app.services.control.cluster_status import ClusterStatus
 from app.services.control.membership import Membership
+from app.services.gate.callers import Callers, Tokens
 from app.services.identity.control import Control
 from app.services.identity.iam import Iam
 from app.services.identity.kms_keys import KmsKeys
@@ -49,7 +51,13 @@ def build(told: Handover) -> Application:
     running = Running(told, _THREADS)
     cluster = followed(running, own_address(settings))
     sealer = master_keys.sealer(running)
-    gate = Gate(cluster, sealer.unseal, SOURCES, metrics_token=settings.metrics_token, metrics_open=settings.dev)
+    gate = Gate(
+        cluster,
+        Callers(cluster, sealer.unseal, Tokens(SessionTokens(sealer).open, SOURCES.now_ms)),
+        SOURCES,
+        metrics_token=settings.metrics_token,
+        metrics_open=settings.dev,
+    )
     running.every("health", limits.HEARTBEAT_SECONDS, lambda: _hear(cluster))
     flask = refuse_other_origins(Flask("zapfs-admin", static_folder=None))
     rooms = _rooms(told, cluster, sealer)

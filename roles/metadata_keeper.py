@@ -12,6 +12,7 @@ from flask import Flask
 from app.adapters.cluster.remote import RemoteCluster
 from app.adapters.cluster.sealing import Sealer
 from app.adapters.read_board import FileReadBoard
+from app.adapters.sessions import SessionTokens
 from app.core import limits
 from app.core.cluster import ClusterState
 from app.core.errors import Corrupt
@@ -35,6 +36,7 @@ from app.services.content.bucket_profiles import BucketProfiles
 from app.services.content.keyring import Keyring
 from app.services.content.profiles import Profiles
 from app.services.content.sealing import Sealing
+from app.services.gate.callers import Callers, Tokens
 from app.services.gate.directory import Directory
 from app.services.healing.bucket_redundancy import RedundancyOfBuckets
 from app.services.healing.view import View
@@ -87,7 +89,13 @@ def build(told: Handover) -> Application:
         lambda face, gate: bucket_profiles.add(face, gate, defaults),
         lambda face, gate: redundancy.add(face, gate, by_bucket),
     ]
-    gate = Gate(cluster, sealer.unseal, SOURCES, metrics_token=settings.metrics_token, metrics_open=settings.dev)
+    gate = Gate(
+        cluster,
+        Callers(cluster, sealer.unseal, Tokens(SessionTokens(sealer).open, SOURCES.now_ms)),
+        SOURCES,
+        metrics_token=settings.metrics_token,
+        metrics_open=settings.dev,
+    )
     flask = refuse_other_origins(Flask("zapfs-gateway", static_folder=None))
     flask.register_blueprint(
         admin_blueprint(gate, rooms, lambda error: running.log.failure("operations request failed", error))

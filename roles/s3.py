@@ -10,6 +10,7 @@ from flask import Flask
 
 from app.adapters.cluster.local import Follower
 from app.adapters.read_board import FileReadBoard
+from app.adapters.sessions import SessionTokens
 from app.core import limits
 from app.faces.http.app import S3Door
 from app.faces.http.exchange import Record, Surface
@@ -34,7 +35,7 @@ from app.services.content.sealing import Sealing
 from app.services.gate.access import Access
 from app.services.gate.bucket_access import Amending, BucketAccess
 from app.services.gate.bucket_policies import BucketPolicies
-from app.services.gate.callers import Callers
+from app.services.gate.callers import Callers, Tokens
 from app.services.gate.directory import Directory
 from app.services.gate.guard import Guard
 from app.services.gate.object_acls import ObjectAcls
@@ -74,7 +75,8 @@ def application(running: Running, ground: Ground) -> Application:
     settings = running.told.settings
     cluster, store, _ = ground
     sealer = master_keys.sealer(running)
-    access = Access(Callers(cluster, sealer.unseal), running.offload)
+    tokens = SessionTokens(sealer)
+    access = Access(Callers(cluster, sealer.unseal, Tokens(tokens.open, SOURCES.now_ms)), running.offload)
     keyring = Keyring(cluster.state, sealer.open_material)
     sealing = Sealing(keyring, os.urandom, over_http=settings.sse_c_over_http or settings.dev)
     surface, logs = _surface(running, ground, sealing)

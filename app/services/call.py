@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 from app.core.policy.principal import ANONYMOUS, SERVICE, Principal, account_root
+from app.core.sessions.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Caller(NamedTuple):
     """Whom the system believes to be calling. `canonical_id`: of the account, "" for nobody (anonymous).
 
     `root` may act on every bucket (the operator's account). `principal`: as policies see the caller; None stands for
-    the account's root (`identity` gives it).
+    the account's root (`identity` gives it). `session`: the temporary credentials used, None for a long-term key.
     """
 
     account_id: str
@@ -33,6 +34,7 @@ class Caller(NamedTuple):
     access_key_id: str
     root: bool = False
     principal: Principal | None = None
+    session: Session | None = None
 
     @property
     def identity(self) -> Principal:

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from app.adapters.cluster.local import Writer
 from app.core.cluster import AccessKey, Account, PutRoot
 from app.faces.http.admin import Gate, admin_blueprint, bucket_profiles
+from app.services.gate.callers import Callers
 from roles.running import SOURCES
 from tests.placed_room import placed
 from tests.unit.test_profiles import COLD, Cluster
@@ -27,7 +28,7 @@ def ask(tmp_path: Path) -> Iterator[Ask]:
     writer = Writer(tmp_path / "state", create=True)
     root = Account("000000000001", "a" * 64, "root", "", 1, (AccessKey(ROOT.access_key, b"sealed"),), root=True)
     writer.submit(PutRoot("root", root))
-    gate = Gate(writer, lambda key, sealed: ROOT.secret_key, SOURCES)
+    gate = Gate(writer, Callers(writer, lambda key, sealed: ROOT.secret_key), SOURCES)
     bugs: list[BaseException] = []
     with placed(COLD, 8) as room:
         profiles = Cluster(tmp_path, room).bucket_profiles

@@ -21,6 +21,7 @@ from app.faces.http.admin import Gate, admin_blueprint, cluster
 from app.services.call import Sources
 from app.services.control.cluster_changes import ClusterChanges
 from app.services.control.cluster_status import ClusterStatus
+from app.services.gate.callers import Callers
 from roles import control_plane
 
 ACCESS, SECRET = "AKROOTROOTROOTROOT", "a-secret-of-the-operator"
@@ -108,7 +109,9 @@ def rig(tmp_path, monkeypatch, capsys) -> Iterator[Rig]:
         assert writer.submit(command) == Outcome()
     clock = [4_000]
     sources = Sources(lambda: clock[0], lambda: next(numbers).to_bytes(16, "big"))
-    gate = Gate(writer, lambda key, sealed: SECRET, Sources(lambda: int(time.time() * 1000), sources.new_id))
+    gate = Gate(
+        writer, Callers(writer, lambda key, sealed: SECRET), Sources(lambda: int(time.time() * 1000), sources.new_id)
+    )
     status = ClusterStatus(writer, heard, sources.now_ms)
     changes = ClusterChanges(control_plane.desk(writer, sources), heard)
     flask = Flask("admin", static_folder=None)

@@ -166,13 +166,21 @@ def test_a_signature_holds_for_its_policy_and_secret_alone(sign: Any) -> None:
         ({"policy": ""}, "InvalidArgument"),
         ({"policy": "\u20ac"}, "InvalidPolicyDocument"),
         ({"x-amz-signature": ""}, "InvalidArgument"),
-        ({"x-amz-security-token": "t"}, "InvalidToken"),
+        ({"x-amz-security-token": ""}, "InvalidToken"),
     ],
 )
 def test_half_a_claim_is_refused_and_never_nobodys(change: dict[str, str], code: str) -> None:
     with pytest.raises(S3Error) as caught:
         post_policy.claim_of(v4(encoded([])) | change)
     assert caught.value.code == code
+
+
+def test_a_session_token_is_of_the_claim_and_nothing_without_one() -> None:
+    claim = post_policy.claim_of(v4(encoded([])) | {"x-amz-security-token": "t"})
+    assert claim is not None
+    assert claim.token == "t"
+    with pytest.raises(S3Error):
+        post_policy.claim_of({"key": "k", "x-amz-security-token": "t"})
 
 
 def test_a_form_without_any_of_it_is_nobodys() -> None:

@@ -143,10 +143,13 @@ def test_a_malformed_expiry_is_refused() -> None:
         assert refused(request).message == "Invalid date (should be seconds since epoch)"
 
 
-def test_an_unknown_key_and_a_session_token_are_refused() -> None:
+def test_an_unknown_key_and_a_session_token_nobody_signed_are_refused() -> None:
     made = presigned("GET", "/bucket/key")
     assert refused(made, secret=None).code == "InvalidAccessKeyId"
-    assert refused(made._replace(headers=dict(made.headers) | {"x-amz-security-token": "t"})).code == "InvalidToken"
+    added = made._replace(headers=dict(made.headers) | {"x-amz-security-token": "t"})
+    assert refused(added).code == "SignatureDoesNotMatch"
+    assert refused(made._replace(raw_query=made.raw_query + "&x-amz-security-token=t")).code == "SignatureDoesNotMatch"
+    assert refused(made._replace(raw_query=made.raw_query + "&x-amz-security-token=")).code == "InvalidToken"
 
 
 @pytest.mark.parametrize("query", ["", "acl", "X-Amz-Signature=x", "prefix=Signature=x", "X-Amz-Signature=x&a=1&a=2"])
@@ -240,8 +243,14 @@ def test_two_ways_of_signing_at_once_are_refused() -> None:
     assert refused(both).code == "InvalidArgument"
 
 
-def test_a_session_token_is_refused() -> None:
-    assert refused(signed("GET", "/bucket/key", {"x-amz-security-token": "t"})).code == "InvalidToken"
+def test_a_session_token_is_of_the_claim_and_signed() -> None:
+    made = signed("GET", "/bucket/key", {"x-amz-security-token": "t"})
+    claim = parse(made)
+    assert claim is not None
+    assert claim.token == "t"
+    verify(claim, made, SECRET, NOW)
+    assert refused(made._replace(headers=made.headers | {"x-amz-security-token": "u"})).code == "SignatureDoesNotMatch"
+    assert refused(added(made, "x-amz-security-token=t")).code == "InvalidToken"
 
 
 def test_an_unknown_key_is_refused_by_its_name() -> None:

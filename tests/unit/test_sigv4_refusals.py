@@ -155,13 +155,28 @@ def test_two_authentications_at_once_are_refused() -> None:
     assert refused(both).code == "InvalidArgument"
 
 
-@pytest.mark.parametrize("make", [signed, presigned])
-def test_a_session_token_is_refused(make: Callable[..., SignedRequest]) -> None:
-    assert refused(make(x_amz_security_token="t")).code == "InvalidToken"
+@pytest.mark.parametrize("made", [signed(x_amz_security_token="t"), presigned(target="/b/k?X-Amz-Security-Token=t")])
+def test_a_session_token_is_of_the_claim(made: SignedRequest) -> None:
+    claim = parse(made)
+    assert claim is not None
+    assert claim.token == "t"
+    check(made, NOW)
 
 
-def test_a_session_token_in_the_query_is_refused() -> None:
-    assert refused(presigned(target="/b/k?X-Amz-Security-Token=t")).code == "InvalidToken"
+@pytest.mark.parametrize(
+    "made",
+    [
+        presigned(x_amz_security_token="t"),
+        signed(target="/b/k?X-Amz-Security-Token=t"),
+        signed(target="/b/k?X-Amz-Security-Token=t", x_amz_security_token="t"),
+        signed(x_amz_security_token=""),
+        presigned(target="/b/k?X-Amz-Security-Token="),
+        presigned(target="/b/k?X-Amz-Security-Token=t&X-Amz-Security-Token=t"),
+        presigned(target="/b/k?X-Amz-Security-Token=t", x_amz_security_token="u"),
+    ],
+)
+def test_a_session_token_in_the_wrong_place_is_refused(made: SignedRequest) -> None:
+    assert refused(made).code == "InvalidToken"
 
 
 @pytest.mark.parametrize("skew_s", [-900, 0, 900])

@@ -58,30 +58,33 @@ class Policy(NamedTuple):
 class Claim(NamedTuple):
     """Whose signature a form bears, not yet believed. `policy`: the field's text, which is what is signed.
 
-    `scope`: date, region, service of version 4, None for version 2.
+    `scope`: date, region, service of version 4, None for version 2. `token`: of a session, "" for none; a condition of
+    the policy must speak of it, as of every field.
     """
 
     access_key: str
     policy: str
     signature: str
     scope: tuple[str, str, str] | None
+    token: str = ""
 
 
 def claim_of(fields: Mapping[str, str]) -> Claim | None:
     """The claim of a form (fields by lower-case name), None for an anonymous one.
 
-    Raises InvalidArgument for one that is incomplete or malformed, InvalidToken for one with a session's token.
+    Raises InvalidArgument for one that is incomplete or malformed, InvalidToken for an empty token.
     """
-    if "x-amz-security-token" in fields:
+    token = fields.get("x-amz-security-token", "")
+    if not token and "x-amz-security-token" in fields:
         raise S3Error("InvalidToken")
     new = not fields.keys().isdisjoint({"x-amz-signature", "x-amz-credential", "x-amz-algorithm"})
-    if not new and fields.keys().isdisjoint({"policy", "signature", "awsaccesskeyid"}):
+    if not new and not token and fields.keys().isdisjoint({"policy", "signature", "awsaccesskeyid"}):
         return None
     policy = _needed(fields, "policy")
     if not policy.isascii():
         raise _invalid("not base64.")
     if not new:
-        return Claim(_needed(fields, "AWSAccessKeyId"), policy, _needed(fields, "Signature"), None)
+        return Claim(_needed(fields, "AWSAccessKeyId"), policy, _needed(fields, "Signature"), None, token)
     if _needed(fields, "X-Amz-Algorithm") != canonical.ALGORITHM:
         raise _argument("X-Amz-Algorithm", f'X-Amz-Algorithm only supports "{canonical.ALGORITHM}"')
     pieces = _needed(fields, "X-Amz-Credential").rsplit("/", 4)
@@ -90,7 +93,7 @@ def claim_of(fields: Mapping[str, str]) -> Claim | None:
     date = _needed(fields, "X-Amz-Date")
     if pieces[3] != "s3" or date[:8] != pieces[1] or not date[:8].isdigit():
         raise _argument("X-Amz-Credential", "The X-Amz-Credential field is of another service or day.")
-    return Claim(pieces[0], policy, _needed(fields, "X-Amz-Signature"), (pieces[1], pieces[2], pieces[3]))
+    return Claim(pieces[0], policy, _needed(fields, "X-Amz-Signature"), (pieces[1], pieces[2], pieces[3]), token)
 
 
 def verify(claim: Claim, secret: str | None) -> None:

@@ -22,7 +22,8 @@ from app.core.auth.sigv4 import SignedRequest
 from app.core.errors import S3Error
 from app.core.limits import CLOCK_SKEW_SECONDS_MAX
 
-_OWN: Final = frozenset({"AWSAccessKeyId", "Signature", "Expires"})
+_TOKEN: Final = "x-amz-security-token"  # noqa: S105 -- the header's and parameter's name
+_OWN: Final = frozenset({"AWSAccessKeyId", "Signature", "Expires", _TOKEN})
 _OTHER_WAYS: Final = frozenset(
     {"Signature", "AWSAccessKeyId", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"}
 )
@@ -44,7 +45,7 @@ class Claim(NamedTuple):
     """A well-formed claim, not yet believed.
 
     `time_s`, in seconds since the epoch: when a presigned request expires, when another was signed. `dated`: the line
-    of the string to sign that tells it, "" when x-amz-date does. `parameters`: the signed ones.
+    of the string to sign that tells it, "" when x-amz-date does. `parameters`: the signed ones. `token`: of a session.
     """
 
     access_key: str
@@ -53,6 +54,7 @@ class Claim(NamedTuple):
     dated: str
     parameters: str
     presigned: bool = True
+    token: str = ""
 
 
 def parse(request: SignedRequest) -> Claim | None:
@@ -78,10 +80,11 @@ def _from_query(values: Mapping[str, str | None], request: SignedRequest) -> Cla
     if not (access_key and signature and expires):
         text = "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters"
         raise S3Error("AccessDenied", text)
-    _refuse_token(values, request)
+    token = _token(values, request)
     if not (expires.isascii() and expires.isdigit() and len(expires) <= 12):
         raise S3Error("AccessDenied", "Invalid date (should be seconds since epoch)")
-    return Claim(access_key, signature, int(expires), expires, _signed_parameters(values, request.headers, _OWN))
+    parameters = _signed_parameters(values, request.headers, _OWN)
+    return Claim(access_key, signature, int(expires), expires, parameters, token=token)
 
 
 def _from_header(authorization: str, request: SignedRequest) -> Claim:
@@ -95,7 +98,9 @@ def _from_header(authorization: str, request: SignedRequest) -> Claim:
     if not _OTHER_WAYS.isdisjoint(values):
         text = "Only one auth mechanism allowed"
         raise S3Error("InvalidArgument", text, fields={"ArgumentName": "Authorization"})
-    _refuse_token(values, request)
+    if _TOKEN in values:
+        raise S3Error("InvalidToken")
+    token = request.headers.get(_TOKEN, "")
     amz_date = request.headers.get("x-amz-date")
     date = request.headers.get("date", "") if amz_date is None else amz_date
     moment = timestamps.parse(date)
@@ -103,7 +108,7 @@ def _from_header(authorization: str, request: SignedRequest) -> Claim:
         raise S3Error("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header")
     dated = date.strip() if amz_date is None else ""
     parameters = _signed_parameters(values, request.headers)
-    return Claim(access_key, signature, moment[1], dated, parameters, presigned=False)
+    return Claim(access_key, signature, moment[1], dated, parameters, presigned=False, token=token)
 
 
 def _once(pairs: list[tuple[str, str | None]], values: dict[str, str | None]) -> dict[str, str | None]:
@@ -112,9 +117,12 @@ def _once(pairs: list[tuple[str, str | None]], values: dict[str, str | None]) ->
     return values
 
 
-def _refuse_token(values: Mapping[str, str | None], request: SignedRequest) -> None:
-    if "x-amz-security-token" in request.headers or "x-amz-security-token" in values:
+def _token(values: Mapping[str, str | None], request: SignedRequest) -> str:
+    """A presigned request's token. It is signed as the header it stands for."""
+    in_query, in_header = values.get(_TOKEN), request.headers.get(_TOKEN)
+    if _TOKEN in values and (not in_query or in_header not in (None, in_query)):
         raise S3Error("InvalidToken")
+    return in_query or in_header or ""
 
 
 def _signed_parameters(
@@ -181,7 +189,7 @@ def _dates(claim: Claim, request: SignedRequest) -> tuple[str, ...]:
 
 def string_to_sign(request: SignedRequest, claim: Claim, path: str) -> str:
     """What the secret signs (latin-1)."""
-    headers = request.headers
+    headers = {**request.headers, _TOKEN: claim.token} if claim.token else request.headers
     amz = "".join(f"{name}:{headers[name].strip()}\n" for name in sorted(headers) if name.startswith("x-amz-"))
     resource = f"{path}?{claim.parameters}" if claim.parameters else path
     md5, kind = headers.get("content-md5", "").strip(), headers.get("content-type", "").strip()

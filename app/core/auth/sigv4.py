@@ -27,6 +27,7 @@ _QUERY_PARAMETERS: Final = (
     "X-Amz-SignedHeaders",
     "X-Amz-Expires",
 )
+_TOKEN: Final = "X-Amz-Security-Token"  # noqa: S105 -- the parameter's name
 _UNSUPPORTED_VERSION: Final = (
     "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
 )
@@ -70,7 +71,8 @@ class Claim(NamedTuple):
 
     `timestamp`: yyyymmddThhmmssZ, `time_s` the same in seconds since the epoch. `signed_headers`: sorted as sent,
     joined by ";". `payload`: the value of x-amz-content-sha256. `expires_s`: lifetime of a presigned request, None for
-    one signed in its header. `query`: the canonical pairs of the query.
+    one signed in its header. `query`: the canonical pairs of the query. `token`: of a session, "" for none; it is among
+    what is signed.
     """
 
     access_key: str
@@ -82,6 +84,7 @@ class Claim(NamedTuple):
     payload: str
     expires_s: int | None
     query: list[tuple[str, str]]
+    token: str = ""
 
 
 class Seed(NamedTuple):
@@ -118,9 +121,8 @@ def parse(request: SignedRequest, service: str = "s3") -> Claim | None:
         claim = _from_query(query, request)
     _check_scope(claim, service)
     _check_signed_headers(claim, request.headers)
-    if "x-amz-security-token" in request.headers or any(name == "X-Amz-Security-Token" for name, _ in query):
-        raise S3Error("InvalidToken")
-    return claim
+    token = _token(claim, request.headers)
+    return claim._replace(token=token) if token else claim
 
 
 def verify(claim: Claim, request: SignedRequest, secret: str | None, now_s: float) -> None:
@@ -143,6 +145,22 @@ def verify(claim: Claim, request: SignedRequest, secret: str | None, now_s: floa
             raise failure
     if request.body_sha256 and request.body_sha256 != claim.payload.lower():
         raise S3Error("XAmzContentSHA256Mismatch")
+
+
+def _token(claim: Claim, headers: Mapping[str, str]) -> str:
+    """The session's token, "" without one: a header's beside a signature in a header, a parameter's of a presigned
+    request. Raises InvalidToken for one anywhere else, for an empty one and for several."""
+    found = [value for name, value in claim.query if name == _TOKEN] if claim.query else []
+    in_header = headers.get(_TOKEN.lower())
+    if in_header is None and not found:
+        return ""
+    if claim.expires_s is None:
+        token = "" if found else in_header or ""
+    else:
+        token = canonical.plain(found[0]) if len(found) == 1 and in_header in (None, canonical.plain(found[0])) else ""
+    if not token:
+        raise S3Error("InvalidToken")
+    return token
 
 
 def seed(claim: Claim, secret: str) -> Seed:

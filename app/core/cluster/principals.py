@@ -12,7 +12,7 @@ from app.core.cluster.entities import policy_named
 from app.core.cluster.identities import Account, Group, Role, User, arn
 from app.core.policy.principal import AttachedPolicy, Principal, account_root
 
-_NOTHING: Final = '{"Version":"2012-10-17","Statement":[]}'
+NOTHING: Final = '{"Version":"2012-10-17","Statement":[]}'
 
 
 def principal_of(account: Account, user: User | None) -> Principal:
@@ -28,6 +28,19 @@ def principal_of(account: Account, user: User | None) -> Principal:
         tags=user.tags,
         identity=(*_own(account, user), *_of_groups(account, user)),
         boundary=_boundary(account, user),
+    )
+
+
+def principal_of_role(account: Account, role: Role) -> Principal:
+    """A role's permissions, before a session gives them a name: app/core/sessions has that."""
+    return Principal(
+        "role",
+        arn(account.account_id, role),
+        account.account_id,
+        unique_id=role.unique_id,
+        tags=role.tags,
+        identity=tuple(_own(account, role)),
+        boundary=_boundary(account, role),
     )
 
 
@@ -54,7 +67,7 @@ def _attached(account: Account, entity: User | Group | Role, kind: str) -> Itera
 def _boundary(account: Account, entity: User | Role) -> AttachedPolicy | None:
     if not entity.boundary:
         return None
-    return AttachedPolicy("boundary", entity.boundary, policy_text(account, entity.boundary) or _NOTHING)
+    return AttachedPolicy("boundary", entity.boundary, policy_text(account, entity.boundary) or NOTHING)
 
 
 def policy_text(account: Account, policy_arn: str) -> str:

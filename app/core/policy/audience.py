@@ -13,7 +13,7 @@ from app.core.policy.principal import Principal
 
 _ACCOUNT: Final = re.compile(r"[0-9]{12}", re.ASCII)
 _ARN: Final = re.compile(
-    r"arn:aws[a-z-]*:(?:iam::[0-9]{12}:(?:user|role)/[\x21-\x7e]{1,576}|sts::[0-9]{12}:assumed-role/[\x21-\x7e]{1,576})",
+    r"arn:aws[a-z-]*:(?:iam::[0-9]{12}:(?:user|role)/[\x21-\x7e]{1,576}|sts::[0-9]{12}:(?:assumed-role|federated-user)/[\x21-\x7e]{1,576})",
     re.ASCII,
 )
 _ARN_OF_ACCOUNT: Final = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}|[A-Za-z][A-Za-z0-9_-]{0,63}):root", re.ASCII)
@@ -39,7 +39,7 @@ class Named(IntEnum):
 class Audience:
     """The principals of one statement."""
 
-    __slots__ = ("_accounts", "_arns", "_canonical", "_services", "everybody")
+    __slots__ = ("_accounts", "_arns", "_canonical", "_federations", "_services", "everybody")
 
     def __init__(self, named: Iterable[tuple[str, str]]) -> None:
         """`named`: (AWS, CanonicalUser, Federated or Service; text). Raises ValueError for one that cannot be."""
@@ -48,6 +48,7 @@ class Audience:
         self._arns: set[str] = set()
         self._canonical: set[str] = set()
         self._services: set[str] = set()
+        self._federations: set[str] = set()
         for kind, text in named:
             self._add(kind, text)
 
@@ -64,12 +65,16 @@ class Audience:
             self._canonical.add(text)
         elif kind == "Service" and _SERVICE.fullmatch(text):
             self._services.add(text)
-        # A federation is well-formed and never calls: there is none.
-        elif kind != "Federated" or not 1 <= len(text) <= _FEDERATED_CHARS_MAX:
+        elif kind == "Federated" and 1 <= len(text) <= _FEDERATED_CHARS_MAX:
+            self._federations.add(text)
+        else:
             raise ValueError("no such principal")
 
     def names(self, principal: Principal, canonical_id: str) -> Named:
         """How nearly it names the caller, whose account's canonical id is `canonical_id` ("" for nobody)."""
+        if principal.kind == "web-identity":
+            # Of other issuers' tokens a policy speaks by the issuer's name only: "*" would mean strangers' issuers too.
+            return Named.SELF if principal.name in self._federations else Named.NOT
         if self.everybody:
             return Named.SELF
         if principal.kind == "service":

@@ -5,14 +5,14 @@ or S3. An explicit denial anywhere is final; a policy that does not parse denies
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Final, NamedTuple
 
 from app.core.errors import S3Error
 from app.core.policy.audience import Named
 from app.core.policy.grammar import IDENTITY, parse
-from app.core.policy.principal import AttachedPolicy
+from app.core.policy.principal import AttachedPolicy, Principal
 from app.core.policy.statement import Policy, Request, Statement
 
 
@@ -100,12 +100,12 @@ def decide(request: Request, resource: Policy | None = None, acl_allows: bool = 
     of_resource = _SILENT if resource is None else _ask(resource, request, action)
     if of_resource.deny is not None:
         return _decision(Effect.EXPLICIT_DENY, "resource", resource.policy_id if resource else "", of_resource.deny)
-    narrowing = [*([principal.boundary] if principal.boundary else ()), *principal.session]
-    denial, allowed_by = _ask_own(request, action, (*principal.identity, *narrowing))
+    boundary = (principal.boundary,) if principal.boundary else ()
+    denial, allowed_by = _ask_own(request, action, (*principal.identity, *boundary, *principal.session))
     if denial is not None:
         return denial
     of_identity = _identity_allow(request, allowed_by)
-    missing = next((policy.kind for policy in narrowing if policy not in allowed_by), "")
+    missing = _missing(principal, allowed_by)
     if acl_allows:
         granted: Decision | None = _ACL
     elif resource is not None and of_resource.allow is not None:
@@ -121,6 +121,13 @@ def decide(request: Request, resource: Policy | None = None, acl_allows: bool = 
     return _narrowed(granted if of_identity else None, missing)
 
 
+def trusts(request: Request, trust: Policy) -> bool:
+    """Whether a role's trust policy itself allows the request, and nothing in it denies: necessary for whoever takes
+    the role, and for those without an account here also enough."""
+    said = _ask(trust, request, request.action.lower())
+    return said.deny is None and said.allow is not None
+
+
 def _within_account(own: Decision | None, granted: Decision | None, named: Named, missing: str) -> Decision:
     """Either side allows. What names the caller itself, or everybody, needs nothing more; what names its role is still
     narrowed; what names its account gives nothing to those in it."""
@@ -129,6 +136,14 @@ def _within_account(own: Decision | None, granted: Decision | None, named: Named
     if own is None and granted is not None and named is Named.ROLE:
         return _narrowed(granted, missing)
     return _narrowed(own, missing)
+
+
+def _missing(principal: Principal, allowed_by: Mapping[AttachedPolicy, Statement]) -> str:
+    """The kind of policy that ought to allow too and does not, "" when none is wanting. Session policies are one set:
+    what any of them allows, the session may."""
+    if principal.boundary is not None and principal.boundary not in allowed_by:
+        return "boundary"
+    return "session" if principal.session and not any(one in allowed_by for one in principal.session) else ""
 
 
 def _narrowed(found: Decision | None, missing: str) -> Decision:

@@ -19,12 +19,14 @@ class AttachedPolicy(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """`kind`: root (the account itself), user, role (an assumed role's session), anonymous or service (the system's own
-    background work, which no policy stops).
+    """`kind`: root (the account itself), user, role (an assumed role's session), federated (a federated user's),
+    web-identity (whoever another issuer's token speaks of, before they are anybody here; `name`: of the issuer),
+    anonymous or service (the system's own background work, which no policy stops).
 
     `arn`: arn:aws:iam::ACCOUNT:root, :user/PATH/NAME, arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION, "" for anonymous.
     `name`: aws:username, users only. `unique_id`: aws:userid. `tags`: aws:PrincipalTag. `identity`: an allow in any of
-    them allows; `boundary` and each of `session` must allow too. A role's own ARN is in `role_arn`.
+    them allows; `boundary`, and one of `session` if there are any, must allow too. A role's own ARN is in `role_arn`.
+    `keys`: condition keys temporary credentials bring, canonical.
     """
 
     kind: str
@@ -37,6 +39,7 @@ class Principal:
     identity: tuple[AttachedPolicy, ...] = ()
     boundary: AttachedPolicy | None = None
     session: tuple[AttachedPolicy, ...] = ()
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 NOBODYS_ID = "anonymous"

@@ -79,9 +79,13 @@ class S3Context:
 
     def get(self, key: str, /) -> Values:
         """See Context."""
+        found = self._acted.more.get(key)
+        if found is not None:
+            return found
         family, slash, tag = key.partition("/")
         if slash:
-            return self._tag(family, tag)
+            # The name of another issuer, in front of its claims, may have slashes too.
+            return self._tag(family, tag) or self._principal.keys.get(key)
         header = _HEADERS.get(key)
         if header is not None:
             return _one(self._wire.headers.get(header))
@@ -89,7 +93,7 @@ class S3Context:
         if parameter is not None:
             return _one(self._wire.parameters.get(parameter))
         make = _MAKERS.get(key)
-        return self._acted.more.get(key) if make is None else make(self)
+        return self._principal.keys.get(key, _UNNAMED.get(key)) if make is None else make(self)
 
     def _tag(self, family: str, tag: str) -> Values:
         """Tags of objects know case; those of principals and buckets do not."""
@@ -180,9 +184,13 @@ _TYPES: Final = {
     "root": "Account",
     "user": "User",
     "role": "AssumedRole",
+    "federated": "FederatedUser",
     "anonymous": "Anonymous",
     "service": "Service",
 }
+
+_UNNAMED: Final[Mapping[str, tuple[str, ...]]] = {"sts:authentication": ("false",)}
+"""What a request without temporary credentials answers: a key of Ceph's, whose policies ask it."""
 
 _HEADERS: Final = {
     "aws:useragent": "user-agent",

@@ -53,12 +53,12 @@ class Access:
 
     def authenticate(self, request: sigv4.SignedRequest, now_ms: int) -> Identity:
         """Believe the request's claim, or raise: AccessDenied (expired, unsigned headers), InvalidAccessKeyId (also
-        for an inactive key), SignatureDoesNotMatch, RequestTimeTooSkewed, InvalidToken and what a malformed claim is
-        answered with. ANONYMOUS for a request without a claim."""
+        for an inactive key), SignatureDoesNotMatch, RequestTimeTooSkewed, InvalidToken, ExpiredToken and what a
+        malformed claim is answered with. ANONYMOUS for a request without a claim."""
         claim = sigv2.parse(request) or sigv4.parse(request)
         if claim is None:
             return ANONYMOUS
-        known = self._callers.find(claim.access_key)
+        known = self._callers.find(claim.access_key, claim.token)
         secret = None if known is None else known.secret
         if isinstance(claim, sigv2.Claim):
             sigv2.verify(claim, request, secret, now_ms / 1000)
@@ -73,8 +73,9 @@ class Access:
         return Identity(known.caller, sigv4.seed(claim, secret), _auth_type(presigned), ALGORITHM, age_ms)
 
     def authenticate_form(self, claim: post_policy.Claim) -> Identity:
-        """Believe the claim of an HTML form, or raise InvalidAccessKeyId, SignatureDoesNotMatch."""
-        known = self._callers.find(claim.access_key)
+        """Believe the claim of an HTML form, or raise InvalidAccessKeyId, SignatureDoesNotMatch, InvalidToken,
+        ExpiredToken."""
+        known = self._callers.find(claim.access_key, claim.token)
         secret = None if known is None else known.secret
         post_policy.verify(claim, secret)
         if known is None:

@@ -1,7 +1,7 @@
 """Who an access key stands for in the control state of now, and the secret its holder signs with.
 
-Knows keys, disabled holders and opened secrets. Must not know requests or how they are signed: services/gate/access has
-it for S3, the admin face's gate for administration.
+Knows keys, sessions, disabled holders and opened secrets. Must not know requests or how they are signed:
+services/gate/access has it for S3, the admin face's gate for administration.
 """
 
 from collections import OrderedDict
@@ -12,11 +12,20 @@ from typing import NamedTuple
 from app.core.cluster import Account, ClusterState, User, holder_of, principal_of
 from app.core.errors import S3Error
 from app.core.limits import CALLERS_KEPT_MAX
+from app.core.sessions.session import Session
+from app.core.sessions.standing import standing
 from app.ports.cluster import Cluster
 from app.services.call import Caller
 
 Unseal = Callable[[str, bytes], str]
 """(access key, sealed secret) -> secret. Raises Corrupt."""
+
+
+class Tokens(NamedTuple):
+    """How session tokens are read. `open`: raises S3Error InvalidToken for one that is none of this cluster's."""
+
+    open: Callable[[str], Session]
+    now_ms: Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,35 +46,64 @@ class _Kept(NamedTuple):
 class Callers:
     """From memory: no store is asked. One per process."""
 
-    def __init__(self, cluster: Cluster, unseal: Unseal) -> None:
+    def __init__(self, cluster: Cluster, unseal: Unseal, tokens: Tokens | None = None) -> None:
+        """`tokens`: None where no session is believed."""
         self._cluster = cluster
         self._unseal = unseal
+        self._tokens = tokens
         self._state: ClusterState | None = None
         self._kept: OrderedDict[str, _Kept] = OrderedDict()  # of that state
 
     def find(self, access_key: str, token: str = "") -> Known | None:
         """The holder of a key in the state of now; None when nobody is. `token`: of a session, "" for none. Raises
-        S3Error InvalidToken; Corrupt when a secret does not open."""
+        S3Error InvalidToken, also for a token of another key's or of somebody no longer believed; ExpiredToken;
+        Corrupt when a secret does not open."""
         if token:
-            raise S3Error("InvalidToken")
+            return self._in_session(access_key, token)
         kept = self._holder(access_key)
         if kept is None:
             return None
         return Known(kept.caller, None if kept.sealed is None else self._unseal(access_key, kept.sealed))
 
+    def _in_session(self, access_key: str, token: str) -> Known:
+        if self._tokens is None:
+            raise S3Error("InvalidToken")
+        session = self._tokens.open(token)
+        if session.access_key != access_key:
+            raise S3Error("InvalidToken")
+        if self._tokens.now_ms() >= session.expires_ms:
+            raise S3Error("ExpiredToken")
+        state = self._now()
+        kept = self._kept.get(token)
+        if kept is None:
+            caller = _of_session(state, session)
+            if caller is None:
+                raise S3Error("InvalidToken", reason="who the session rests on is gone or disabled")
+            kept = self._keep(token, _Kept(caller, None))
+        return Known(kept.caller, session.secret)
+
     def _holder(self, access_key: str) -> _Kept | None:
+        state = self._now()
+        kept = self._kept.get(access_key)
+        if kept is None:
+            kept = _gathered(state, access_key)
+            if kept is not None:
+                self._keep(access_key, kept)
+        return kept
+
+    def _now(self) -> ClusterState:
         state = self._cluster.state()
         if state is not self._state:
             # By the object, not by its version: a restored backup gives a number a second time.
             self._kept.clear()
             self._state = state
-        kept = self._kept.get(access_key)
-        if kept is None:
-            kept = _gathered(state, access_key)
-            if kept is not None:
-                self._kept[access_key] = kept
-                while len(self._kept) > CALLERS_KEPT_MAX:
-                    self._kept.popitem(last=False)
+        return state
+
+    def _keep(self, name: str, kept: _Kept) -> _Kept:
+        """`name`: an access key or a token, which is longer than any key and has no holder's name."""
+        self._kept[name] = kept
+        while len(self._kept) > CALLERS_KEPT_MAX:
+            self._kept.popitem(last=False)
         return kept
 
 
@@ -79,6 +117,16 @@ def _gathered(state: ClusterState, access_key: str) -> _Kept | None:
     keys = account.keys if user is None else user.keys
     sealed = next((key.sealed_secret for key in keys if key.access_key == access_key and key.active), None)
     return _Kept(caller_of(account, user, access_key), sealed if believed else None)
+
+
+def _of_session(state: ClusterState, session: Session) -> Caller | None:
+    found = standing(state, session)
+    if found is None:
+        return None
+    account, principal = found
+    # Only a root's own session is root; a federated user of the root's has what its session policy says.
+    root = account.root and principal.kind == "root"
+    return caller_of(account, None, session.access_key)._replace(root=root, principal=principal, session=session)
 
 
 def caller_of(account: Account, user: User | None, access_key: str) -> Caller:

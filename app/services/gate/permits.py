@@ -12,9 +12,12 @@ from app.core.errors import S3Error
 from app.core.policy.evaluation import Decision, Effect, decide
 from app.core.policy.s3_context import Acted, S3Context
 from app.core.policy.statement import Request
+from app.core.sessions.session import ASSUMED_ROLE, LDAP, SESSION, WEB_IDENTITY
 from app.services.call import Call
 
 _OPERATORS: Final = Decision(Effect.ALLOW, "root")
+_TEMPORARY: Final = Decision(Effect.EXPLICIT_DENY, "session", "temporary credentials administer nothing")
+_OF_ROLES: Final = frozenset({ASSUMED_ROLE, WEB_IDENTITY, LDAP})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +38,26 @@ def decision(call: Call, deed: Deed) -> Decision:
     everything in it; users and sessions need an allow. Whether the caller may act on another account at all is to be
     decided before: policies are asked as if everything were in the caller's own."""
     caller = call.caller
+    if caller.session is not None and not _may_ask(caller.session.kind, deed.action):
+        return _TEMPORARY
     if caller.root:
         return _OPERATORS
     acted = Acted(deed.account_id, resource_tags=deed.tags, more=deed.keys)
     context = S3Context(call.facts, caller.identity, call.now_ms, acted)
     request = Request(caller.identity, deed.action, deed.resource, caller.account_id, context)
     return decide(request)
+
+
+def _may_ask(kind: str, action: str) -> bool:
+    """A role's sessions may ask for what their policies allow. Those of GetSessionToken and GetFederationToken, which
+    anybody may make for themselves, neither administer nor make further sessions, so that none outlives what it was
+    limited to; but taking a role is what the former are for.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_sts-comparison.html
+    """
+    if kind in _OF_ROLES or not action.startswith(("iam:", "sts:", "admin:")):
+        return True
+    return action == "sts:GetCallerIdentity" or (kind == SESSION and action == "sts:AssumeRole")
 
 
 def demand(call: Call, deed: Deed) -> None:

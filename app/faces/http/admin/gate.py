@@ -20,7 +20,7 @@ from app.faces.http.admin.endpoints import SYSTEM, Asked, Endpoint, Raw
 from app.faces.http.admin.json_wire import answer
 from app.ports.cluster import Cluster
 from app.services.call import Call, Caller, Facts, Sources, Stages
-from app.services.gate.callers import Callers, Unseal
+from app.services.gate.callers import Callers
 from app.services.gate.permits import Deed, demand
 
 SERVICE: Final = "zapfs"
@@ -56,7 +56,7 @@ class Gate:
     def __init__(
         self,
         cluster: Cluster,
-        unseal: Unseal,
+        callers: Callers,
         sources: Sources,
         *,
         metrics_token: str = "",
@@ -64,7 +64,7 @@ class Gate:
         tell: Tell = lambda _: None,
     ) -> None:
         self._cluster = cluster
-        self._callers = Callers(cluster, unseal)
+        self._callers = callers
         self._sources = sources
         self._metrics_token = metrics_token
         self._metrics_open = metrics_open
@@ -115,7 +115,7 @@ class Gate:
         # A presigned URL may live for a week, and is made to be handed on.
         if claim is None or claim.expires_s is not None:
             raise S3Error("AccessDenied", f"Sign this request (SigV4, service {SERVICE}).")
-        known = self._callers.find(claim.access_key)
+        known = self._callers.find(claim.access_key, claim.token)
         sigv4.verify(claim, asked, None if known is None else known.secret, self._sources.now_ms() / 1000)
         if known is None:
             raise S3Error("InvalidAccessKeyId")
@@ -144,7 +144,8 @@ class Gate:
     def admitted(self) -> bytes:
         """The body of a request of root's. Raises S3Error for anybody else's."""
         content = body()
-        if not self.caller(content).root:
+        caller = self.caller(content)
+        if not caller.root or caller.session is not None:
             raise S3Error("AccessDenied", "Only the root account administers.")
         return content
 
