@@ -26,7 +26,8 @@ from app.proto.service import Method
 
 @dataclass(frozen=True, slots=True)
 class Whoami:
-    """How the managers hear of this process. `cluster_id`: "" until a manager has told it."""
+    """How the managers hear of this process. `cluster_id`: of the cluster this node has part in for good, "" before it
+    has in any."""
 
     node_id: str
     cluster_id: str = ""
@@ -42,6 +43,7 @@ class Managers:
         self._given = self._addresses
         self._whoami = whoami
         self._cluster_id = whoami.cluster_id
+        self._bound = bool(whoami.cluster_id)
         self._channels = channels
         self._monotonic = monotonic
         self._leader = ""
@@ -58,15 +60,21 @@ class Managers:
 
     def header(self) -> pb.Header:
         """Of a request."""
-        return pb.Header(protocol=CONTROL_PROTOCOL, cluster_id=self._cluster_id, node_id=self._whoami.node_id)
+        cluster_id = self._cluster_id if self._bound else ""
+        return pb.Header(protocol=CONTROL_PROTOCOL, cluster_id=cluster_id, node_id=self._whoami.node_id)
+
+    def bind(self, bound: bool) -> None:
+        """Whether only the cluster known now is believed from here on. One that is empty may still become another, by
+        the restore of a backup."""
+        self._bound = bound
 
     def accept(self, header: pb.Header) -> None:
         """Check an answer's header; the first one says which cluster this is. Raises Unavailable."""
         if header.protocol != CONTROL_PROTOCOL:
             raise Unavailable(f"{header.node_id} speaks control protocol {header.protocol}, not {CONTROL_PROTOCOL}")
-        if self._cluster_id and header.cluster_id and header.cluster_id != self._cluster_id:
+        if self._bound and self._cluster_id and header.cluster_id not in ("", self._cluster_id):
             raise Unavailable(f"{header.node_id} manages cluster {header.cluster_id}, not {self._cluster_id}")
-        self._cluster_id = self._cluster_id or header.cluster_id
+        self._cluster_id = header.cluster_id or self._cluster_id
 
     def call(self, method: Method, request: Any, seconds: float = CONTROL_CALL_SECONDS_MAX) -> Any:
         """The first good answer within the time. Raises Unavailable with the last reason, Conflict."""

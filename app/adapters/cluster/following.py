@@ -14,6 +14,7 @@ from app.adapters.cluster import command_codec, snapshot
 from app.adapters.cluster.calls import Managers
 from app.adapters.cluster.channels import Channels, told
 from app.core.cluster import ClusterState, apply
+from app.core.cluster.restore_transitions import occupied
 from app.core.errors import Corrupt, StoreError, Unavailable
 from app.core.limits import (
     CONTROL_RETRY_SECONDS_MAX,
@@ -55,6 +56,7 @@ class Following:
         """Follow from a state that was kept, if there is one."""
         if state is not None:
             self._state, self._known = state, True
+            self._managers.bind(bool(occupied(state)))
             self._managers.know(state.managers.values())
         self._on_state, self._on_trouble = on_state, on_trouble
         threading.Thread(target=self._run, name="follow", daemon=True).start()
@@ -175,4 +177,5 @@ class Following:
             self._news.notify_all()
         if state.managers:
             self._managers.know(state.managers.values())
+        self._managers.bind(bool(occupied(state)))
         self._on_state(state)

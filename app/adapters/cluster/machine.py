@@ -46,8 +46,11 @@ class ControlMachine:
         state, outcome = apply(self._state, command)
         if state.version != self._state.version:
             with self._turn:
+                if state.version != self._state.version + 1:  # restored: nobody's state is the one this follows from
+                    self._deltas.clear()
+                else:
+                    self._deltas.append((state.version, entry))
                 self._state = state
-                self._deltas.append((state.version, entry))
             self._tell()
         return json.dumps([state.version, outcome.error, outcome.message]).encode()
 

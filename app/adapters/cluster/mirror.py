@@ -11,6 +11,7 @@ from pathlib import Path
 from app.adapters.cluster import snapshot
 from app.adapters.cluster.local import STATE_FILE, Run, run_here
 from app.core.cluster import ClusterState
+from app.core.cluster.restore_transitions import occupied
 from app.core.errors import Conflict, Corrupt, StoreError
 from app.core.limits import CONTROL_RETRY_SECONDS_MAX, MIRROR_SECONDS_MIN
 
@@ -47,9 +48,11 @@ class Mirror:
         self._thread.start()
 
     def take(self, state: ClusterState) -> None:
-        """Returns at once. Raises Conflict for the state of another cluster than the one kept here."""
+        """Returns at once. Raises Conflict for the state of another cluster than the one kept here, unless that is
+        empty and became the other by a restore."""
         kept = self._newest.cluster_id if self._newest is not None else ""
-        if kept and state.cluster_id != kept:
+        became = state.restored and self._newest is not None and not occupied(self._newest)
+        if kept and state.cluster_id != kept and not became:
             raise Conflict(f"{self._path} is of cluster {kept}; the managers are of {state.cluster_id or 'none'}")
         self._newest = state
         self._wake.set()

@@ -18,6 +18,7 @@ from blake3 import blake3
 from app.adapters.cluster import layout_form
 from app.adapters.cluster.records import plain, reader
 from app.core.cluster import Account, ClusterState, KmsKey, Limits, Outcome, assembled
+from app.core.cluster.state import Staged, bare
 from app.core.errors import Corrupt, Full, Unavailable
 from app.core.layout.placement import EMPTY, Placement
 
@@ -48,7 +49,11 @@ class Codec:
             "database_id": state.database_id,
             "managers": dict(state.managers),
             "limits": {key: plain(one) for key, one in state.limits.items()},
+            "restored": state.restored,
         }
+        if state.staged is not None:
+            staged = Codec().encode(state.staged.contents).decode("ascii")
+            head["staged"] = [state.staged.restore_id, state.staged.pieces, staged]
         if self._placement[0] is not state.placement:
             self._placement = state.placement, _json(layout_form.to_plain(state.placement))
         lines = [_json(head), self._placement[1], *(line for _, line in self._lines.values())]
@@ -88,6 +93,8 @@ class Codec:
             managers=managers,
             placement=placement,
             limits=limits,
+            restored=head.get("restored", ""),
+            staged=_staged(head.get("staged")),
         )
 
     def _read_placement(self, line: bytes) -> Placement:
@@ -99,6 +106,15 @@ class Codec:
 _account: Final[Callable[[Any], Account]] = reader(Account)
 _limits: Final[Callable[[Any], Limits]] = reader(Limits)
 _kms_key: Final[Callable[[Any], KmsKey]] = reader(KmsKey)
+
+
+def _staged(value: Any) -> Staged | None:
+    if value is None:
+        return None
+    restore_id, pieces, document = value
+    contents = Codec().decode(document.encode())
+    # As the pieces left it: indices are made when a restore ends.
+    return Staged(restore_id, pieces, bare(contents))
 
 
 def _decoded_first(body: bytes) -> ClusterState:

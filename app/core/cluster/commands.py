@@ -13,6 +13,7 @@ from app.core.cluster.keys import KmsKey
 from app.core.cluster.layout_commands import LayoutCommand
 from app.core.cluster.limits import Limits, Scope
 from app.core.cluster.manager_commands import ManagerCommand
+from app.core.cluster.restore_commands import RestoreCommand
 
 
 class Who(NamedTuple):
@@ -305,4 +306,4 @@ EntityCommand = (
 )
 KmsCommand = CreateKmsKey | RotateKmsKey | SetKmsKeyState
 SystemCommand = SetLimits | Reseal | ResealMaterial
-Command = AccountCommand | EntityCommand | KmsCommand | SystemCommand | LayoutCommand | ManagerCommand
+Command = AccountCommand | EntityCommand | KmsCommand | SystemCommand | LayoutCommand | ManagerCommand | RestoreCommand

@@ -4,7 +4,7 @@ Knows shapes only; transitions.py changes them. Mappings are never changed in pl
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.core.cluster.identities import Account, Holder, User
 from app.core.cluster.keys import KmsKey, plain_name
@@ -23,7 +23,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class ClusterState:
-    """`version` grows by one with each command.
+    """`version` grows by one with each command, with that which ends a restore by more.
 
     `cluster_id`: 32 hex digits, "" on a single machine. `database_id`: of the one its gateways share, "" until the
     first named it. `placement`: where bytes lie. `managers`: gRPC address of each manager by its node id, as the
@@ -31,7 +31,8 @@ class ClusterState:
 
     `accounts` by name; `by_access_key` says whose a key is; the other `by_…` give account names, `by_email` of
     lower-case addresses. `kms_keys` by id, `kms_aliases` gives ids. `outcomes`: of the newest commands, by their ids.
-    `limits` by the keys of scopes.
+    `limits` by the keys of scopes. `restored`: id of the restore this state began with, "" of one that grew from
+    nothing. `staged`: what a restore has brought so far and is not in force.
     """
 
     version: int = 0
@@ -48,6 +49,8 @@ class ClusterState:
     placement: Placement = EMPTY
     managers: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, Limits] = field(default_factory=dict)
+    restored: str = ""
+    staged: "Staged | None" = None
 
     def limits_of(self, scope: Scope) -> Limits:
         """The limits of an account, a bucket or everybody."""
@@ -57,6 +60,15 @@ class ClusterState:
         """The key of an id, an alias, or the ARN of either, in whatever state it is; None when there is none."""
         name = plain_name(named)
         return self.kms_keys.get(self.kms_aliases.get(name, name))
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A restore under way. `contents`: without indices. `pieces`: that have come."""
+
+    restore_id: str
+    pieces: int
+    contents: ClusterState
 
 
 def assembled(
@@ -82,6 +94,13 @@ def assembled(
         by_account_id={account.account_id: account.name for account in by_name.values()},
         by_email=emails,
         kms_aliases={alias: key.key_id for key in by_id.values() for alias in key.aliases},
+    )
+
+
+def bare(state: ClusterState) -> ClusterState:
+    """A state's contents without its indices: what `assembled` makes a state of."""
+    return replace(
+        state, by_access_key={}, by_canonical_id={}, by_account_id={}, by_email={}, kms_aliases={}, outcomes={}
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from app.core.cluster import commands, entities, layout_transitions, manager_transitions
+from app.core.cluster import commands, entities, layout_transitions, manager_transitions, restore_transitions
 from app.core.cluster.commands import Command
 from app.core.cluster.identities import AccessKey, Account, Holder
 from app.core.cluster.keys import ENABLED, PENDING_DELETION, SSE_S3_KEY, KmsKey
@@ -33,7 +33,7 @@ def apply(state: ClusterState, command: Command) -> tuple[ClusterState, Outcome]
     outcomes = with_entry(state.outcomes, command.command_id, outcome)
     while len(outcomes) > OUTCOMES_REMEMBERED:
         del outcomes[next(iter(outcomes))]
-    return replace(changed, version=state.version + 1, outcomes=outcomes), outcome
+    return replace(changed, version=changed.version + 1, outcomes=outcomes), outcome
 
 
 # --- accounts
@@ -304,4 +304,5 @@ _TRANSITIONS: Final[Mapping[type, Callable[[ClusterState, Any], ClusterState]]] 
     **dict.fromkeys(entities.COMMANDS, _entity),
     **layout_transitions.TRANSITIONS,
     **manager_transitions.TRANSITIONS,
+    **restore_transitions.TRANSITIONS,
 }
