@@ -18,6 +18,7 @@ from app.services.call import Call
 _OPERATORS: Final = Decision(Effect.ALLOW, "root")
 _TEMPORARY: Final = Decision(Effect.EXPLICIT_DENY, "session", "temporary credentials administer nothing")
 _OF_ROLES: Final = frozenset({ASSUMED_ROLE, WEB_IDENTITY, LDAP})
+_OF_TAKING_ROLES: Final = frozenset({"sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,8 @@ def decision(call: Call, deed: Deed) -> Decision:
     everything in it; users and sessions need an allow. Whether the caller may act on another account at all is to be
     decided before: policies are asked as if everything were in the caller's own."""
     caller = call.caller
-    if caller.session is not None and not _may_ask(caller.session.kind, deed.action):
-        return _TEMPORARY
+    if (refused := of_temporary(call, deed.action)) is not None:
+        return refused
     if caller.root:
         return _OPERATORS
     acted = Acted(deed.account_id, resource_tags=deed.tags, more=deed.keys)
@@ -48,16 +49,21 @@ def decision(call: Call, deed: Deed) -> Decision:
     return decide(request)
 
 
-def _may_ask(kind: str, action: str) -> bool:
-    """A role's sessions may ask for what their policies allow. Those of GetSessionToken and GetFederationToken, which
-    anybody may make for themselves, neither administer nor make further sessions, so that none outlives what it was
-    limited to; but taking a role is what the former are for.
+def of_temporary(call: Call, action: str) -> Decision | None:
+    """The denial temporary credentials meet whatever policies say; None when there is none.
+
+    A role's sessions may ask for what their policies allow. Those of GetSessionToken and GetFederationToken, which
+    users may make for themselves, neither administer nor make further sessions, so that nothing made by them outlives
+    or exceeds them; but taking a role is what the former are for.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_sts-comparison.html
     """
-    if kind in _OF_ROLES or not action.startswith(("iam:", "sts:", "admin:")):
-        return True
-    return action == "sts:GetCallerIdentity" or (kind == SESSION and action == "sts:AssumeRole")
+    kind = "" if call.caller.session is None else call.caller.session.kind
+    if not kind or kind in _OF_ROLES or not action.startswith(("iam:", "sts:", "admin:")):
+        return None
+    if kind == SESSION and action in _OF_TAKING_ROLES:
+        return None
+    return _TEMPORARY
 
 
 def demand(call: Call, deed: Deed) -> None:

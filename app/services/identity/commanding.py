@@ -18,6 +18,11 @@ _STATUS: Final = {
     "InvalidInput": 400,
     "MalformedPolicyDocument": 400,
     "KMSInvalidStateException": 400,
+    "ValidationError": 400,
+    "PackedPolicyTooLarge": 400,
+    "InvalidIdentityToken": 400,
+    "ExpiredTokenException": 400,
+    "IDPCommunicationError": 400,
 }
 _OTHER_STATUS: Final = 409
 
