@@ -14,7 +14,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
-from app import config_secrets
+from app import config_ldap, config_secrets
 from app import config_values as form
 from app.config_secrets import Layer
 from app.config_values import Bind
@@ -188,6 +188,21 @@ class Settings:
         form.whole(0, 604_800), 900, "seconds", "a file host silent for so long is taken out of the layout; 0 = never"
     )
 
+    # --- a directory, whose people get temporary credentials (docs/design/sessions.md)
+    ldap_url: str = _setting(config_ldap.url, "", "ldap(s)://HOST:PORT", "the directory; none when absent")
+    ldap_tls: str = _setting(
+        form.one_of(*config_ldap.TLS), "starttls", "|".join(config_ldap.TLS), "none is for loopback and --dev only"
+    )
+    ldap_bind_dn: str = _setting(form.text, "", "DN", "as whom people are looked for; as nobody when absent")
+    ldap_bind_password: str = _setting(form.text, "", "text", "password of ldap_bind_dn", secret=True)
+    ldap_user_base: str = _setting(form.text, "", "DN", "people are looked for below it")
+    ldap_user_filter: str = _setting(form.text, "(uid={user})", "filter", "{user} is the name that was typed")
+    ldap_group_base: str = _setting(form.text, "", "DN", "groups are looked for below it; none when absent")
+    ldap_group_filter: str = _setting(form.text, "(member={dn})", "filter", "{dn} is the entry of the person")
+    ldap_role_of: tuple[str, ...] = _setting(
+        config_ldap.roles, (), "DN ROLE_ARN list", "the role of a group's members or of a person; the first that fits"
+    )
+
     def plain(self) -> dict[str, Any]:
         """The settings as JSON values; `from_plain` gives them back."""
         return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
@@ -295,7 +310,7 @@ def _contradictions(settings: Settings) -> list[str]:
         mistakes.append("root_access_key and root_secret_key: give both or neither")
     if not settings.dev and settings.root_access_key == DEV_ACCESS_KEY:
         mistakes.append("root_access_key: the development credentials are public; they need --dev")
-    return mistakes
+    return mistakes + config_ldap.mistakes(settings)
 
 
 def default_of(setting: "Field[Any]") -> object:
