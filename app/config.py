@@ -72,6 +72,20 @@ class Settings:
     iam_master_keys_more: tuple[bytes, ...] = _setting(
         form.keys32, (), "base64, 32 bytes each", "open too, while a new master key takes over", secret=True
     )
+    backup_dir: Path | None = _setting(form.path, None, "path", "backups of the control state are kept in it")
+    backup_bucket: str = _setting(
+        form.bucket_url, "", "http(s)://HOST[:PORT]/BUCKET[/PREFIX]", "backups are kept in it, of any S3 server"
+    )
+    backup_access_key: str = _setting(form.access_key, "", "text", "for backup_bucket")
+    backup_secret_key: str = _setting(form.secret, "", "text", "secret of backup_access_key", secret=True)
+    backup_interval_s: int = _setting(
+        form.whole(1, 2_678_400), 3_600, "seconds", "between two backups, where one of the above is set"
+    )
+    backup_keep: int = _setting(form.whole(1, 400), 48, "backups", "the newest that stay")
+    backup_keep_days: int = _setting(form.whole(0, 400), 30, "days", "of each of which the newest backup stays too")
+    restore_from: Path | None = _setting(
+        form.path, None, "path", "a backup that a server of one machine without a control state begins with"
+    )
     s3_domain: tuple[str, ...] = _setting(form.names, (), "names", "hosts below which buckets are subdomains")
     website_domain: tuple[str, ...] = _setting(
         form.names, (), "names", "hosts below which buckets are subdomains served as websites"
@@ -306,6 +320,8 @@ def _contradictions(settings: Settings) -> list[str]:
         mistakes.append(f"s3_bind and admin_bind: both are {settings.s3_bind}")
     if settings.iam_master_key and settings.iam_master_key_file:
         mistakes.append("iam_master_key and iam_master_key_file: give one of them")
+    if settings.backup_bucket and not (settings.backup_access_key and settings.backup_secret_key):
+        mistakes.append("backup_bucket: backup_access_key and backup_secret_key are needed too")
     if bool(settings.root_access_key) != bool(settings.root_secret_key):
         mistakes.append("root_access_key and root_secret_key: give both or neither")
     if not settings.dev and settings.root_access_key == DEV_ACCESS_KEY:

@@ -179,6 +179,13 @@ def keys32(value: object) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys(key32(item) for item in given if item))
 
 
+def bucket_url(value: object) -> str:
+    """A bucket of an S3 server, and perhaps a prefix in it."""
+    if not re.fullmatch(r"https?://[^/?#@\s]+/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_./-]{0,200})?", text(value)):
+        raise ValueError("must be http(s)://HOST[:PORT]/BUCKET[/PREFIX]")
+    return text(value)
+
+
 def node_id(value: object) -> str:
     """A node's, manager's or zone's name."""
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?", text(value)):

@@ -4,14 +4,18 @@ Knows which bricks administration stands on. Must not know faces.
 """
 
 import os
+from pathlib import Path
 
 from app.adapters.cluster.local import Writer
 from app.adapters.cluster.sealing import Sealer
+from app.config import Settings
 from app.core.cluster import AccessKey, Account, PutRoot
+from app.core.errors import Corrupt
 from app.ports.cluster import Cluster
 from app.services.call import Sources
-from app.services.identity.commanding import Desk, Identities
+from app.services.identity.commanding import CommandRefused, Desk, Identities
 from app.services.identity.kms_keys import KmsKeys
+from roles import sealed_state
 from roles.credentials import RootCredentials, new_access_key, new_secret_key
 from roles.data_dir import DataDir, Refusal
 
@@ -21,14 +25,33 @@ def desk(cluster: Cluster, sources: Sources) -> Desk:
     return Desk(cluster, sources, Identities(new_access_key, new_secret_key, os.urandom))
 
 
-def install(directory: DataDir, sealer: Sealer, root: RootCredentials, sources: Sources, region: str) -> None:
+def install(
+    directory: DataDir,
+    sealer: Sealer,
+    root: RootCredentials,
+    sources: Sources,
+    settings: Settings,
+) -> None:
     """Before anybody serves: the root account has the credentials of this start, and the keyring its own keys, also
-    where an earlier release made the data directory. Raises Refusal, StoreError."""
-    cluster = Writer(directory.cluster, create=not directory.database.exists())
+    where an earlier release made the data directory; an empty control state begins with the backup that is to be
+    restored. Raises Refusal, StoreError."""
+    backup = settings.restore_from
+    cluster = Writer(directory.cluster, create=not directory.database.exists() or backup is not None)
     try:
-        ensure(cluster, sealer, root, sources, region)
+        if backup is not None and not cluster.state().accounts:
+            _restore(cluster, sealer, sources, directory, backup)
+        ensure(cluster, sealer, root, sources, settings.region)
     finally:
         cluster.close()
+
+
+def _restore(cluster: Cluster, sealer: Sealer, sources: Sources, directory: DataDir, backup: Path) -> None:
+    handed_in = desk(cluster, sources)
+    key = sealed_state.keys_of(handed_in, sealer, directory)
+    try:
+        sealed_state.backups_of(handed_in, sealer, key).restore(backup.read_bytes())
+    except (OSError, Corrupt, CommandRefused) as error:
+        raise Refusal(f"restore_from: {backup}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def ensure(cluster: Cluster, sealer: Sealer, root: RootCredentials, sources: Sources, region: str) -> None:
@@ -38,8 +61,11 @@ def ensure(cluster: Cluster, sealer: Sealer, root: RootCredentials, sources: Sou
 
 
 def _install_root(cluster: Cluster, sealer: Sealer, root: RootCredentials, sources: Sources) -> None:
-    """Keys of earlier starts stop working, unless the credentials are the same; then added ones stay too."""
+    """Keys of earlier starts stop working, unless the credentials are the same; then added ones stay too. What was
+    restored has the keys its backup has: only credentials that the settings give take their place."""
     account = next((a for a in cluster.state().accounts.values() if a.root), None)
+    if account is not None and cluster.state().restored and not root.given:
+        return
     if account is not None and _has_credentials(account, sealer, root):
         return
     key = AccessKey(root.access_key, sealer.seal(root.access_key, root.secret_key), created_ms=sources.now_ms())

@@ -24,18 +24,19 @@ _ROOT_SEAL = "root credentials"
 
 @dataclass(frozen=True, slots=True)
 class RootCredentials:
-    """`generated_now`: made by this start, so nobody has seen them yet."""
+    """`generated_now`: made by this start, so nobody has seen them yet. `given`: by the settings."""
 
     access_key: str
     secret_key: str = field(repr=False)
     generated_now: bool = False
+    given: bool = False
 
 
 def given_root(settings: Settings) -> RootCredentials | None:
     """The administrator the settings name; None when they name none."""
     if settings.root_access_key:
-        return RootCredentials(settings.root_access_key, settings.root_secret_key)
-    return RootCredentials(DEV_ACCESS_KEY, DEV_SECRET_KEY) if settings.dev else None
+        return RootCredentials(settings.root_access_key, settings.root_secret_key, given=True)
+    return RootCredentials(DEV_ACCESS_KEY, DEV_SECRET_KEY, given=True) if settings.dev else None
 
 
 def root_credentials(settings: Settings, directory: DataDir, sealer: Sealer) -> RootCredentials:

@@ -20,6 +20,7 @@ from app.faces.http.admin import (
     probes,
     refuse_other_origins,
 )
+from app.faces.http.admin.endpoints import bind
 from app.runtime.telemetry import metrics
 from app.services.background.gc import Gc, GcSettings
 from app.services.content.keyring import Keyring
@@ -29,7 +30,7 @@ from app.services.gate.directory import Directory
 from app.services.identity.control import Control
 from app.services.identity.iam import Iam
 from app.services.identity.kms_keys import KmsKeys
-from roles import backgrounds, control_plane, master_keys, stores
+from roles import backgrounds, control_backups, control_plane, master_keys, stores
 from roles.data_dir import DataDir
 from roles.handover import Handover
 from roles.readiness import Readiness
@@ -64,7 +65,8 @@ def build(told: Handover) -> Application:
         metrics_open=settings.dev,
     )
     desk = control_plane.desk(cluster, SOURCES)
-    gauges = metrics.Gauges(lambda: {**backgrounds.collection_gauges(gc), **acting.gauges()})
+    backing = control_backups.begin(running, desk, sealer)
+    gauges = metrics.Gauges(lambda: {**backgrounds.collection_gauges(gc), **acting.gauges(), **backing.gauges()})
     control, iam, kms_keys = Control(desk, sealer.seal), Iam(desk), KmsKeys(desk, sealer.seal_material, settings.region)
     unready = Readiness(told, store).reason
     rooms: list[Room] = [
@@ -74,6 +76,7 @@ def build(told: Handover) -> Application:
         lambda face, gate: kms.add(face, gate, kms_keys),
         lambda face, gate: collection.add(face, gate, lambda: asdict(gc.status()), lambda: asdict(gc.run(hurry=True))),
         lambda face, gate: lifecycle.add(face, gate, acting.lifecycle),
+        lambda face, gate: bind(face, gate.handle, backing.endpoints),
     ]
     flask = refuse_other_origins(Flask("zapfs-admin", static_folder=None))
     flask.register_blueprint(

@@ -28,6 +28,7 @@ from app.faces.http.admin import (
     refuse_other_origins,
 )
 from app.faces.http.admin import cluster as layout
+from app.faces.http.admin.endpoints import bind
 from app.runtime.telemetry import metrics
 from app.services.control.cluster_changes import ClusterChanges
 from app.services.control.cluster_status import ClusterStatus
@@ -36,7 +37,7 @@ from app.services.gate.callers import Callers, Tokens
 from app.services.identity.control import Control
 from app.services.identity.iam import Iam
 from app.services.identity.kms_keys import KmsKeys
-from roles import control_plane, master_keys
+from roles import control_backups, control_plane, master_keys
 from roles.following import followed
 from roles.handover import Handover
 from roles.running import SOURCES, Application, Running, now_ms
@@ -60,19 +61,23 @@ def build(told: Handover) -> Application:
     )
     running.every("health", limits.HEARTBEAT_SECONDS, lambda: _hear(cluster))
     flask = refuse_other_origins(Flask("zapfs-admin", static_folder=None))
-    rooms = _rooms(told, cluster, sealer)
+    rooms = _rooms(running, cluster, sealer)
     flask.register_blueprint(
         admin_blueprint(gate, rooms, lambda error: running.log.failure("admin request failed", error))
     )
     return Application(flask.wsgi_app, running)
 
 
-def _rooms(told: Handover, cluster: RemoteCluster, sealer: Sealer) -> list[Room]:
+def _rooms(running: Running, cluster: RemoteCluster, sealer: Sealer) -> list[Room]:
     """What a manager administers."""
-    gauges = metrics.Gauges(lambda: {"zapfs_control_version": ("Of the state.", float(cluster.state().version))})
+    settings = running.told.settings
     desk = control_plane.desk(cluster, SOURCES)
+    backing = control_backups.begin(running, desk, sealer, control_backups.leading(cluster, settings.node_id))
+    gauges = metrics.Gauges(
+        lambda: {"zapfs_control_version": ("Of the state.", float(cluster.state().version)), **backing.gauges()}
+    )
     control, iam = Control(desk, sealer.seal), Iam(desk)
-    kms_keys = KmsKeys(desk, sealer.seal_material, told.settings.region)
+    kms_keys = KmsKeys(desk, sealer.seal_material, settings.region)
     status, changes = ClusterStatus(cluster, cluster, now_ms), ClusterChanges(desk, cluster)
     membership = Membership(cluster)
 
@@ -86,6 +91,7 @@ def _rooms(told: Handover, cluster: RemoteCluster, sealer: Sealer) -> list[Room]
         lambda face, gate: kms.add(face, gate, kms_keys),
         lambda face, gate: manager_seats.add(face, gate, membership),
         lambda face, gate: layout.add(face, gate, status, changes),
+        lambda face, gate: bind(face, gate.handle, backing.endpoints),
     ]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from app.adapters.cluster.local import STATE_FILE, Follower
 from app.adapters.cluster.sealing import Sealer
+from app.config import Settings
 from app.core.cluster import DEFAULT_KMS_ALIAS, SSE_S3_KEY, ClusterState, Holder
 from app.services.call import Sources
 from app.services.identity.control import Control
@@ -23,7 +24,7 @@ SEALER = Sealer(bytes(32), os.urandom)
 def start(root: Path, credentials: RootCredentials = ROOT) -> ClusterState:
     numbers = itertools.count()
     sources = Sources(lambda: 1_800_000_000_000, lambda: os.urandom(8) + next(numbers).to_bytes(8, "big"))
-    control_plane.install(DataDir(root), SEALER, credentials, sources, "here-1")
+    control_plane.install(DataDir(root), SEALER, credentials, sources, Settings(region="here-1"))
     return Follower(DataDir(root).cluster).state()
 
 

@@ -41,6 +41,8 @@ def occupied(state: ClusterState) -> str:
 
 def _begin(state: ClusterState, command: BeginRestore) -> ClusterState:
     _check_empty(state)
+    if bool(state.cluster_id) != bool(command.cluster_id):
+        raise Refused("InvalidInput", "What one machine knows is no cluster's, nor the other way round.")
     contents = ClusterState(
         version=command.version,
         cluster_id=command.cluster_id,

@@ -1,0 +1,169 @@
+"""Backup and restore of the control state: one sealed document out, and its contents into an empty control state.
+
+Knows what belongs to a backup and how it is cut into commands. Must not know its form, wires or files. Everything of a
+restore is in force at once, with its last command; one that was cut short is in force nowhere and is made anew.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
+
+from app.core.cluster import Account, ClusterState, KmsKey, Limits
+from app.core.cluster.identities import ROOMS
+from app.core.cluster.restore_commands import BeginRestore, EndRestore, RestoredLayout, RestoredMap, RestorePiece
+from app.core.cluster.restore_transitions import occupied
+from app.core.layout.placement import Layout, Placement
+from app.core.limits import CONTROL_COMMAND_BYTES_MAX, RESTORE_PIECE_BYTES
+from app.services.identity.commanding import CommandRefused, Desk
+
+_ALONE: Final = "a server of one machine"
+_CLUSTER: Final = "a cluster"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """`sealed(state, now_ms)` gives a document, `opened` its state (raises Corrupt); `size_of` a value's bytes in a
+    command."""
+
+    sealed: Callable[[ClusterState, int], bytes]
+    opened: Callable[[bytes], ClusterState]
+    size_of: Callable[[Any], int]
+
+
+class Restored(NamedTuple):
+    """What there is now, and the version it is in."""
+
+    cluster_id: str
+    version: int
+    accounts: int
+    users: int
+    access_keys: int
+    kms_keys: int
+    devices: int
+
+
+class Backups:
+    """The use cases. `unopened(state)`: why its secrets are worth nothing here, "" when they open."""
+
+    def __init__(self, desk: Desk, form: Form, unopened: Callable[[ClusterState], str]) -> None:
+        self._desk = desk
+        self._form = form
+        self._unopened = unopened
+
+    def make(self) -> bytes:
+        """A backup of everything acknowledged before, as far as it is known here."""
+        return self._form.sealed(self._desk.cluster.state(), self._desk.now_ms())
+
+    def restore(self, document: bytes) -> Restored:
+        """Put a backup's contents in force. Raises Corrupt for a document that cannot be used; CommandRefused NotEmpty
+        when somebody uses this control state already; Unavailable, Full."""
+        self._check(occupied(self._desk.cluster.state()))
+        contents = self._form.opened(document)
+        self._check_kind(contents)
+        reason = self._unopened(contents)
+        if reason:
+            raise CommandRefused(
+                "InvalidInput", f"What is in the backup does not open with the master keys here: {reason}"
+            )
+        restore_id = self._desk.identities.random(16).hex()
+        pieces = [replace(one, restore_id=restore_id) for one in cut(contents, self._form.size_of)]
+        begun = begun_with(contents, restore_id)
+        self._desk.submit(lambda command_id: replace(begun, command_id=command_id))
+        for piece in pieces:
+            self._desk.submit(lambda command_id, piece=piece: replace(piece, command_id=command_id))  # type: ignore[misc]
+        self._desk.submit(lambda command_id: EndRestore(command_id, restore_id, len(pieces)))
+        return self._told(contents)
+
+    @staticmethod
+    def _check(reason: str) -> None:
+        if reason:
+            raise CommandRefused("NotEmpty", f"A backup is restored into an empty control state only: {reason}.")
+
+    def _check_kind(self, contents: ClusterState) -> None:
+        own = self._desk.cluster.state().cluster_id
+        if bool(own) != bool(contents.cluster_id):
+            theirs, ours = (_CLUSTER if one else _ALONE for one in (contents.cluster_id, own))
+            raise CommandRefused("InvalidInput", f"The backup is of {theirs}, this is {ours}.")
+
+    def _told(self, contents: ClusterState) -> Restored:
+        accounts = contents.accounts.values()
+        return Restored(
+            contents.cluster_id,
+            self._desk.cluster.state().version,
+            len(accounts),
+            sum(len(account.users) for account in accounts),
+            len(contents.by_access_key),
+            len(contents.kms_keys),
+            len(contents.placement.devices),
+        )
+
+
+def begun_with(contents: ClusterState, restore_id: str) -> BeginRestore:
+    """The first command of a restore; its id is to be given."""
+    placement = contents.placement
+    layout = RestoredLayout(
+        groups=placement.groups,
+        nodes=tuple(placement.nodes.values()),
+        devices=tuple(placement.devices.values()),
+        profiles=tuple(placement.profiles.values()),
+        classes=placement.classes,
+        healing=placement.healing,
+        current_epoch=placement.current.epoch,
+        previous_epoch=-1 if placement.previous is None else placement.previous.epoch,
+        staged=placement.staged,
+        automatic=placement.automatic,
+        numbered=placement.numbered,
+    )
+    return BeginRestore("", restore_id, contents.version, contents.cluster_id, contents.database_id, layout)
+
+
+def cut(contents: ClusterState, size_of: Callable[[Any], int]) -> list[RestorePiece]:
+    """The pieces of a restore, none larger than a command may be; ids are to be given. Raises CommandRefused."""
+    pieces: list[RestorePiece] = []
+    open_piece, room = RestorePiece("", ""), RESTORE_PIECE_BYTES
+    for item in _items(contents):
+        size = size_of(item)
+        if size > CONTROL_COMMAND_BYTES_MAX - RESTORE_PIECE_BYTES // 2:
+            raise CommandRefused(
+                "LimitExceeded", f"One entry of the backup takes {size} bytes, more than a command may."
+            )
+        if size > room and open_piece != RestorePiece("", ""):
+            pieces.append(open_piece)
+            open_piece, room = RestorePiece("", ""), RESTORE_PIECE_BYTES
+        open_piece, room = _with(open_piece, item), room - size
+    return [*pieces, open_piece]
+
+
+Item = Account | KmsKey | RestoredMap | tuple[str, Limits]
+
+
+def _items(contents: ClusterState) -> Iterator[Item]:
+    """Everything but what `BeginRestore` says, in pieces that cannot be cut further."""
+    nothing: dict[str, Any] = {room: {} for room in ROOMS.values()}
+    for account in contents.accounts.values():
+        shell = replace(account, **nothing)
+        yield shell
+        for room in ROOMS.values():
+            for name, entity in getattr(account, room).items():
+                one: dict[str, Any] = {room: {name: entity}}
+                yield replace(shell, keys=(), **one)
+    yield from contents.kms_keys.values()
+    yield from contents.limits.items()
+    yield from _maps(contents.placement)
+
+
+def _maps(placement: Placement) -> Iterator[RestoredMap]:
+    for width, groups in placement.current.maps.items():
+        yield RestoredMap(width, False, groups, tuple(sorted(placement.pending.get(width, ()))))
+    for width, groups in (placement.previous or Layout(0)).maps.items():
+        yield RestoredMap(width, True, groups)
+
+
+def _with(piece: RestorePiece, item: Item) -> RestorePiece:
+    if isinstance(item, Account):
+        return replace(piece, accounts=(*piece.accounts, item))
+    if isinstance(item, KmsKey):
+        return replace(piece, kms_keys=(*piece.kms_keys, item))
+    if isinstance(item, RestoredMap):
+        return replace(piece, maps=(*piece.maps, item))
+    return replace(piece, limits={**piece.limits, item[0]: item[1]})
