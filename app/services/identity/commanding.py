@@ -23,6 +23,8 @@ _STATUS: Final = {
     "InvalidIdentityToken": 400,
     "ExpiredTokenException": 400,
     "IDPCommunicationError": 400,
+    "InvalidAction": 400,
+    "InvalidAuthorizationMessageException": 400,
 }
 _OTHER_STATUS: Final = 409
 
