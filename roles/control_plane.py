@@ -10,7 +10,6 @@ from app.adapters.cluster.local import Writer
 from app.adapters.cluster.sealing import Sealer
 from app.config import Settings
 from app.core.cluster import AccessKey, Account, PutRoot
-from app.core.errors import Corrupt
 from app.ports.cluster import Cluster
 from app.services.call import Sources
 from app.services.identity.commanding import CommandRefused, Desk, Identities
@@ -50,8 +49,8 @@ def _restore(cluster: Cluster, sealer: Sealer, sources: Sources, directory: Data
     key = sealed_state.keys_of(handed_in, sealer, directory)
     try:
         sealed_state.backups_of(handed_in, sealer, key).restore(backup.read_bytes())
-    except (OSError, Corrupt, CommandRefused) as error:
-        raise Refusal(f"restore_from: {backup}: {getattr(error, 'strerror', None) or error}") from error
+    except (OSError, CommandRefused) as error:
+        raise Refusal(f"restore_from: {backup}: {getattr(error, 'message', error)}") from error
 
 
 def ensure(cluster: Cluster, sealer: Sealer, root: RootCredentials, sources: Sources, region: str) -> None:

@@ -12,6 +12,7 @@ from app.core.cluster import Account, ClusterState, KmsKey, Limits
 from app.core.cluster.identities import ROOMS
 from app.core.cluster.restore_commands import BeginRestore, EndRestore, RestoredLayout, RestoredMap, RestorePiece
 from app.core.cluster.restore_transitions import occupied
+from app.core.errors import Corrupt
 from app.core.layout.placement import Layout, Placement
 from app.core.limits import CONTROL_COMMAND_BYTES_MAX, RESTORE_PIECE_BYTES
 from app.services.identity.commanding import CommandRefused, Desk
@@ -55,10 +56,13 @@ class Backups:
         return self._form.sealed(self._desk.cluster.state(), self._desk.now_ms())
 
     def restore(self, document: bytes) -> Restored:
-        """Put a backup's contents in force. Raises Corrupt for a document that cannot be used; CommandRefused NotEmpty
-        when somebody uses this control state already; Unavailable, Full."""
+        """Put a backup's contents in force. Raises CommandRefused: NotEmpty when somebody uses this control state
+        already, InvalidInput for a document that cannot be used; Unavailable, Full."""
         self._check(occupied(self._desk.cluster.state()))
-        contents = self._form.opened(document)
+        try:
+            contents = self._form.opened(document)
+        except Corrupt as error:
+            raise CommandRefused("InvalidInput", str(error)) from error
         self._check_kind(contents)
         reason = self._unopened(contents)
         if reason:
