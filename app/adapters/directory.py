@@ -94,9 +94,9 @@ class LdapDirectory:
     def _connected(self, dn: str, password: str) -> Iterator[ldap3.Connection]:
         connection = ldap3.Connection(
             self._server,
-            dn,
-            password,
-            authentication=ldap3.SIMPLE,
+            dn or None,
+            password or None,
+            authentication=ldap3.SIMPLE if dn else ldap3.ANONYMOUS,
             auto_referrals=False,
             receive_timeout=limits.LDAP_SECONDS_MAX,
             read_only=True,
