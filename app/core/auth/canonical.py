@@ -67,7 +67,7 @@ def query(named: Iterable[tuple[str, str]]) -> str:
 
 def header(value: str) -> str:
     """A header's canonical value: trimmed, runs of blanks made one space."""
-    if _UNTIDY.search(value):
+    if (" " in value or "\t" in value) and _UNTIDY.search(value):  # a session token is long, and has neither
         return _BLANKS.sub(" ", value.strip(" \t"))
     return value
 
