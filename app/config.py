@@ -72,6 +72,9 @@ class Settings:
     iam_master_keys_more: tuple[bytes, ...] = _setting(
         form.keys32, (), "base64, 32 bytes each", "open too, while a new master key takes over", secret=True
     )
+    iam_seed: Path | None = _setting(
+        form.path, None, "path", "TOML file of accounts, users and policies an empty control state begins with"
+    )
     backup_dir: Path | None = _setting(form.path, None, "path", "backups of the control state are kept in it")
     backup_bucket: str = _setting(
         form.bucket_url, "", "http(s)://HOST[:PORT]/BUCKET[/PREFIX]", "backups are kept in it, of any S3 server"

@@ -4,17 +4,18 @@ Knows which bricks administration stands on. Must not know faces.
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from app.adapters.cluster.local import Writer
 from app.adapters.cluster.sealing import Sealer
 from app.config import Settings
-from app.core.cluster import AccessKey, Account, PutRoot
+from app.core.cluster import AccessKey, Account, ClusterState, PutRoot, assembled
 from app.ports.cluster import Cluster
 from app.services.call import Sources
 from app.services.identity.commanding import CommandRefused, Desk, Identities
 from app.services.identity.kms_keys import KmsKeys
-from roles import sealed_state
+from roles import sealed_state, seed
 from roles.credentials import RootCredentials, new_access_key, new_secret_key
 from roles.data_dir import DataDir, Refusal
 
@@ -30,16 +31,18 @@ def install(
     root: RootCredentials,
     sources: Sources,
     settings: Settings,
+    say: Callable[[str], object],
 ) -> None:
     """Before anybody serves: the root account has the credentials of this start, and the keyring its own keys, also
     where an earlier release made the data directory; an empty control state begins with the backup that is to be
-    restored. Raises Refusal, StoreError."""
+    restored, or with the seed. `say` is told what was made. Raises Refusal, StoreError."""
     backup = settings.restore_from
     cluster = Writer(directory.cluster, create=not directory.database.exists() or backup is not None)
     try:
         if backup is not None and not cluster.state().accounts:
             _restore(cluster, sealer, sources, directory, backup)
         ensure(cluster, sealer, root, sources, settings.region)
+        seed.seed(cluster, sealer, sources, settings, say)
     finally:
         cluster.close()
 
@@ -80,6 +83,13 @@ def _install_root(cluster: Cluster, sealer: Sealer, root: RootCredentials, sourc
     outcome = cluster.submit(PutRoot(sources.new_id().hex(), fresh))
     if outcome.error:
         raise Refusal(f"root access key {root.access_key} cannot be used: {outcome.message}")
+
+
+def begun(root: RootCredentials) -> ClusterState:
+    """A control state as a first start makes it, but for secrets: for a look at what would be made in it."""
+    key = AccessKey(root.access_key, b"")
+    account = Account("0" * 12, "0" * 64, "root", "", 0, (key,), root=True)
+    return assembled(0, [account], (), {})
 
 
 def _has_credentials(account: Account, sealer: Sealer, root: RootCredentials) -> bool:

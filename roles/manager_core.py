@@ -79,7 +79,7 @@ class Core:
             raise Refusal(f"control address {settings.grpc_bind} cannot be used") from error
         self.log.write("info", "manager core started", role=self.told.role, pid=os.getpid())
         self._every(_STEP_SECONDS, "silence", self._look_for_silence)
-        self._every(_STEP_SECONDS, "seat", manager_seat.Taking(self.told, self.seat, self.authority).step)
+        self._every(_STEP_SECONDS, "seat", manager_seat.Taking(self.told, self.seat, self.authority, self._say).step)
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGQUIT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -93,6 +93,9 @@ class Core:
         """What was acknowledged is durable."""
         self._ending.set()
         self.raft.close()
+
+    def _say(self, line: str) -> None:
+        self.log.write("info", "control state", made=line)
 
     def _look_for_silence(self) -> None:
         for line in self._silence.step(self.authority.leads(self.seat.node_id)):

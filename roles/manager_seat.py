@@ -4,7 +4,7 @@ Knows the settings that say so, and a marker file that outlives a crash on the w
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -22,7 +22,7 @@ from app.core.layout.placement import GROUPS
 from app.proto import control_pb2 as pb
 from app.proto import service
 from app.services.control.authority import Authority, Member
-from roles import control_plane, credentials
+from roles import control_plane, credentials, seed
 from roles.data_dir import DataDir, Refusal, write_durably
 from roles.handover import Handover
 from roles.running import SOURCES, new_id
@@ -94,8 +94,10 @@ def _marker(settings: Settings) -> Path:
 class Taking:
     """What a manager does until it sits where it should; every step may be repeated after a crash."""
 
-    def __init__(self, told: Handover, seat: Member, authority: Authority) -> None:
+    def __init__(self, told: Handover, seat: Member, authority: Authority, say: Callable[[str], object]) -> None:
+        """`say` is told what a seed made."""
         self._told = told
+        self._say = say
         self._seat = seat
         self._authority = authority
         self._done = False
@@ -138,6 +140,7 @@ class Taking:
         sealer = Sealer(keys[0], os.urandom, keys[1:])
         root = credentials.root_credentials(settings, DataDir(settings.data_dir), sealer)
         control_plane.ensure(cluster, sealer, root, SOURCES, settings.region)
+        seed.seed(cluster, sealer, SOURCES, settings, self._say)
 
 
 class _Own:

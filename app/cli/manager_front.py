@@ -18,10 +18,11 @@ from app.config import Settings
 from app.config_values import Bind
 from app.core.errors import StoreError
 from app.runtime import lineage
-from roles import credentials, data_dir, handover, manager_seat, master_keys
+from roles import control_plane, credentials, data_dir, handover, manager_seat, master_keys, seed
 from roles.credentials import RootCredentials
 from roles.data_dir import DataDir, Refusal
 from roles.handover import Handover
+from roles.running import SOURCES
 
 CORE: Final = ("-m", "roles.manager_core")
 
@@ -76,7 +77,10 @@ def _boot(settings: Settings) -> Boot:
     root = None
     if settings.bootstrap:
         try:
-            root = credentials.root_credentials(settings, directory, Sealer(keys[0], os.urandom, keys[1:]))
+            sealer = Sealer(keys[0], os.urandom, keys[1:])
+            root = credentials.root_credentials(settings, directory, sealer)
+            if settings.iam_seed is not None:
+                seed.rehearsed(control_plane.begun(root), sealer, SOURCES, settings)
         except StoreError as error:
             raise Refusal(str(error)) from error
     return Boot(settings, directory, lock, admin, admin.getsockname()[1], root)

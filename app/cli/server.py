@@ -73,7 +73,7 @@ def _boot(settings: Settings) -> Boot:
         sealer = Sealer(keys[0], os.urandom, keys[1:])
         root = credentials.root_credentials(settings, directory, sealer)
         sources = Sources(_now_ms, lambda: make_id(_now_ms(), os.urandom(10)))
-        control_plane.install(directory, sealer, root, sources, settings)
+        control_plane.install(directory, sealer, root, sources, settings, say)
         stores.migrate_metadata(settings)
         recover(stores.device(settings))
     except (StoreError, MigrationError) as error:

@@ -218,6 +218,7 @@ MASTER_KEYS_MAX: Final = 16  # that open at one time; two while one takes over
 MASTER_KEYS_LOOK_SECONDS: Final = 1.0  # between two looks at the file they are in
 RESEAL_SECRETS: Final = 200  # of one command that seals secrets anew
 RESEAL_COMMANDS_MAX: Final = 100  # of one call; the next goes on behind them
+SEED_BYTES_MAX: Final = 4 * MIB  # of a seed file (iam.toml)
 BACKUP_PIECE_BYTES: Final = 1 * MIB  # of a backup, sealed on its own
 BACKUP_HEAD_BYTES_MAX: Final = 4 * KIB  # its first line
 BACKUP_BYTES_MAX: Final = 256 * MIB  # a whole one, of a restore's body

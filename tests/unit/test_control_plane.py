@@ -24,7 +24,7 @@ SEALER = Sealer(bytes(32), os.urandom)
 def start(root: Path, credentials: RootCredentials = ROOT) -> ClusterState:
     numbers = itertools.count()
     sources = Sources(lambda: 1_800_000_000_000, lambda: os.urandom(8) + next(numbers).to_bytes(8, "big"))
-    control_plane.install(DataDir(root), SEALER, credentials, sources, Settings(region="here-1"))
+    control_plane.install(DataDir(root), SEALER, credentials, sources, Settings(region="here-1"), print)
     return Follower(DataDir(root).cluster).state()
 
 

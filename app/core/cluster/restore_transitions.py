@@ -19,14 +19,22 @@ ERA: Final = 1 << 32
 """A restored state's version is the next multiple: above any version a follower of lost managers may have seen."""
 
 
-def occupied(state: ClusterState) -> str:
-    """Why this control state must not be replaced; "" when nothing is in it that a start did not make."""
+def inhabited(state: ClusterState) -> str:
+    """Why this control state is somebody's already; "" when nobody but root is in it."""
     if any(not account.root for account in state.accounts.values()):
         return "it has accounts"
     for account in state.accounts.values():
         for kind, room in ROOMS.items():
             if getattr(account, room):
                 return f"its root account has entities of the kind {kind}"
+    return "a backup was restored into it" if state.restored else ""
+
+
+def occupied(state: ClusterState) -> str:
+    """Why this control state must not be replaced; "" when nothing is in it that a start did not make."""
+    reason = inhabited(state)
+    if reason:
+        return reason
     if state.placement.nodes or state.placement.devices:
         return "file hosts have joined it"
     if state.database_id:
