@@ -6,14 +6,16 @@ import http.client
 import json
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.adapters.backup_targets import BucketAddress, BucketTarget
 from app.adapters.cluster import snapshot
 from app.adapters.cluster.sealing import Sealer, key_id_of, key_named
-from app.core.errors import Corrupt
+from app.core.errors import Corrupt, Unavailable
 from app.services.control.master_key import sealed_keys
 from tests.integration.processes import eventually
 from tests.integration.server import DEVELOPMENT, Server
@@ -139,6 +141,22 @@ def test_backups_are_kept_on_schedule_and_the_oldest_go(ground: Any) -> None:
     assert eventually(lambda: rolled() and first not in str(ask(server, "GET", "/v1/backups")[1]))
     assert {path.stat().st_mode & 0o777 for path in (root / "backups").iterdir()} == {0o600}
     assert "zapfs_backup_age_seconds" in ask(server, "GET", "/metrics")[1].decode()
+
+
+def test_a_bucket_keeps_backups_as_a_directory_does(ground: Any) -> None:
+    _, server, alice = ground
+    server.client(alice).create_bucket(Bucket="backups")
+    address = BucketAddress(f"{server.endpoint}/backups/of-control", "us-east-1", alice.access_key, alice.secret_key)
+    target = BucketTarget(address)
+    for name in ("two", "one"):
+        target.put(name, b"document of " + name.encode())
+    assert [tuple(one) for one in target.listed()] == [("one", 15), ("two", 15)]
+    assert server.client(alice).get_object(Bucket="backups", Key="of-control/one")["Body"].read() == b"document of one"
+    target.remove("one")
+    target.remove("none")
+    assert [one.name for one in target.listed()] == ["two"]
+    with pytest.raises(Unavailable, match="answered 403 SignatureDoesNotMatch"):
+        BucketTarget(replace(address, secret_key="wrong-wrong")).listed()
 
 
 def test_a_lost_control_state_begins_again_with_its_backup_and_old_keys_read_old_objects(ground: Any) -> None:
