@@ -3,6 +3,7 @@
 Knows which bricks these stand on. Must not know wires.
 """
 
+import os
 import time
 
 from app.adapters.directory import DirectoryPlace, LdapDirectory
@@ -16,12 +17,14 @@ from app.services.identity.commanding import Identities
 from app.services.identity.federation import DirectoryLogins, RoleOf, WebLogins
 from app.services.identity.issuing import Issuing
 from app.services.identity.sessions import Sessions
+from roles import credentials
 from roles.running import SOURCES
 
 
-def actions(settings: Settings, cluster: Cluster, tokens: SessionTokens, identities: Identities) -> StsActions:
+def actions(settings: Settings, cluster: Cluster, tokens: SessionTokens) -> StsActions:
     """STS's actions over a control state."""
-    issuing = Issuing(tokens.seal, SOURCES, identities)
+    made = Identities(credentials.new_access_key, credentials.new_secret_key, os.urandom)
+    issuing = Issuing(tokens.seal, SOURCES, made)
     getter = Getter(own_machine=settings.dev)
     issuers = OidcIssuers(getter.get, time.monotonic, time.time, plain_http=settings.dev)
     return StsActions(

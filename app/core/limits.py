@@ -182,6 +182,8 @@ LIMITS_MAX: Final = 10_000  # accounts and buckets with limits of their own
 ENTITY_TAGS_MAX: Final = 50  # of one user or role
 ROLE_SESSION_SECONDS: Final = 3_600  # longest session of a role that asks for nothing else
 ROLE_SESSION_SECONDS_MAX: Final = 43_200
+QUERY_BODY_BYTES_MAX: Final = 256 * KIB  # a form of the query API: a policy's text, percent-encoded
+QUERY_PARAMETERS_MAX: Final = 1_000  # of one form
 SESSION_SECONDS_MIN: Final = 900  # of any session (AWS's own bounds, as the next)
 SESSION_SECONDS_MAX: Final = 129_600  # GetSessionToken and GetFederationToken of a user
 SESSION_SECONDS: Final = 43_200  # of these, when nothing is said
@@ -338,6 +340,10 @@ HEARTBEAT_SECONDS: Final = 2.0  # between two heartbeats of a node
 HEARTBEAT_SECONDS_MAX: Final = 10.0  # a node silent for so long is down
 CONTROL_NODES_MAX: Final = 4_096  # nodes a leader remembers the heartbeats of
 CONTROL_WORKS_MAX: Final = 16  # kinds of work in one heartbeat; there are three
+RELAY_CONNECTIONS_MAX: Final = 32  # commands of a node's workers under way at one time; the others wait
+RELAY_SECONDS_MAX: Final = 15.0  # for one exchange: longer than the managers are asked
+RELAY_SEEN_SECONDS_MAX: Final = 2.0  # a worker waits so long for its own change to be on its disk
+RELAY_LOOK_SECONDS: Final = 0.01  # between two looks for it
 MIRROR_SECONDS_MIN: Final = 0.1  # between two writes of the followed state to a node's disk
 
 # --- Raft (app/adapters/cluster/raft); times measured: docs/design/raft.md

@@ -257,7 +257,7 @@ def _from_query(query: list[tuple[str, str]], request: SignedRequest) -> Claim:
     if moment is None:
         raise _query_error("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
     signed = canonical.plain(values["X-Amz-SignedHeaders"]).lower()
-    in_query = canonical.plain(values.get("X-Amz-Content-Sha256") or payload.UNSIGNED)
+    in_query = canonical.plain(values.get("X-Amz-Content-Sha256") or request.body_sha256 or payload.UNSIGNED)
     body = payload.check(request.headers.get("x-amz-content-sha256", in_query))
     expires_s = _expires(values["X-Amz-Expires"])
     return Claim(access_key, scope, *moment, signed, values["X-Amz-Signature"], body, expires_s, query)

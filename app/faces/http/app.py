@@ -24,6 +24,7 @@ from app.core.types import FileSpan, Piece
 from app.faces.http import wire
 from app.faces.http.exchange import Details, Exchange, Observe, Record, Report, Surface
 from app.faces.http.porch import OPEN_PORCH, Porch
+from app.faces.http.query.room import Noted
 from app.faces.http.wire import Environ, Request, Response, StartResponse
 from app.services.call import Call, Facts, Sources, Stages
 from app.services.gate.access import ANONYMOUS, Access, Identity
@@ -46,6 +47,10 @@ class _Story:
     remote: str = ""
     error: S3Error | None = None
     stages: Stages = field(default_factory=Stages)
+
+    def note(self, noted: Noted) -> None:
+        """What the query room learned of it."""
+        self.operation, self.identity, self.error = Operation(noted.operation, "", b"", {}), noted.identity, noted.error
 
     def details(self) -> Details:
         """For an access log."""
@@ -111,6 +116,9 @@ class S3Door:
             bucket = self._porch.websites.bucket_of(request.headers.get("host", ""))
             if bucket:
                 return self._porch.websites.visit(request, bucket, self._call(story, request, secure))
+        query = self._porch.query
+        if query is not None and query.is_meant(request) and not self._signed(request).bucket_of_host:
+            return query.answer(request, self._call(story, request, secure), story.note)
         wrong: S3Error | None = None
         meant = request
         try:

@@ -1,4 +1,4 @@
-"""What stands before the operations: hosts, proxies, and buckets served as websites.
+"""What stands before the operations: hosts, proxies, buckets served as websites, and the query API of IAM and STS.
 
 Knows where each is asked. Must not know their rules: whoever serves them is handed in by the builders.
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from app.faces.http.peers import NO_PROXY, Peers
+from app.faces.http.query.room import QueryRoom
 from app.faces.http.wire import Request, Response
 from app.services.call import Call
 
@@ -29,6 +30,7 @@ class Porch:
     domains: Sequence[str] = ()
     peers: Peers = NO_PROXY
     websites: Websites | None = None
+    query: QueryRoom | None = None
 
 
 OPEN_PORCH: Final = Porch()

@@ -72,6 +72,20 @@ class Access:
         age_ms = now_ms - claim.time_s * 1000 if presigned else None
         return Identity(known.caller, sigv4.seed(claim, secret), _auth_type(presigned), ALGORITHM, age_ms)
 
+    def authenticate_query(self, request: sigv4.SignedRequest, service: str, now_ms: int) -> Identity:
+        """Believe a request of the query API, whose body the signature covers (`body_sha256`): version 4 only, for that
+        service. Raises as `authenticate`; ANONYMOUS for a request without a claim."""
+        claim = sigv4.parse(request, service)
+        if claim is None:
+            return ANONYMOUS
+        known = self._callers.find(claim.access_key, claim.token)
+        sigv4.verify(claim, request, None if known is None else known.secret, now_ms / 1000)
+        if known is None:
+            raise S3Error("InvalidAccessKeyId")
+        presigned = claim.expires_s is not None
+        age_ms = now_ms - claim.time_s * 1000 if presigned else None
+        return Identity(known.caller, None, _auth_type(presigned), ALGORITHM, age_ms)
+
     def authenticate_form(self, claim: post_policy.Claim) -> Identity:
         """Believe the claim of an HTML form, or raise InvalidAccessKeyId, SignatureDoesNotMatch, InvalidToken,
         ExpiredToken."""

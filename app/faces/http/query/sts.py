@@ -5,25 +5,24 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_Operations.html; AssumeR
 """
 
 import re
-from collections.abc import Callable, Mapping
 from typing import Final
 
 from app.core import limits
 from app.core.s3.times import iso_time
+from app.faces.http.query.answers import Values
+from app.faces.http.query.form import Form
+from app.faces.http.query.room import Service
 from app.services.call import Call
 from app.services.identity.commanding import CommandRefused
 from app.services.identity.federation import DirectoryLogins, WebLogins
 from app.services.identity.issuing import Issued
 from app.services.identity.sessions import Sessions, Wanted
 
-Form = Mapping[str, str]
-"""Parameters of the query, decoded, Action and Version among them."""
-Values = Mapping[str, "str | int | Values"]
-"""What an answer's Result holds, in order: texts by element, or elements within."""
-Action = Callable[[Call, Form], Values]
-
-UNSIGNED: Final = frozenset({"AssumeRoleWithWebIdentity", "AssumeRoleWithLDAPIdentity"})
+_VERSION: Final = "2011-06-15"
+_UNSIGNED: Final = frozenset({"AssumeRoleWithWebIdentity", "AssumeRoleWithLDAPIdentity"})
 """Asked by strangers: what they bring besides is their proof."""
+_PRESIGNED: Final = frozenset({"GetCallerIdentity"})
+"""A URL of it proves to somebody else who one is."""
 _DIGITS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
@@ -35,9 +34,9 @@ class StsActions:
         self._web = web
         self._directory = directory
 
-    def table(self) -> Mapping[str, Action]:
-        """Action -> what answers it."""
-        return {
+    def service(self) -> Service:
+        """As the query room has it."""
+        actions = {
             "AssumeRole": self.assume_role,
             "AssumeRoleWithLDAPIdentity": self.assume_role_with_ldap_identity,
             "AssumeRoleWithWebIdentity": self.assume_role_with_web_identity,
@@ -47,6 +46,7 @@ class StsActions:
             "GetFederationToken": self.get_federation_token,
             "GetSessionToken": self.get_session_token,
         }
+        return Service("sts", _VERSION, f"https://sts.amazonaws.com/doc/{_VERSION}/", actions, _UNSIGNED, _PRESIGNED)
 
     def get_caller_identity(self, call: Call, _: Form) -> Values:
         """https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html"""
@@ -148,7 +148,7 @@ def _needed(form: Form, name: str) -> str:
     return value
 
 
-def _credentials(issued: Issued) -> dict[str, "str | int | Values"]:
+def _credentials(issued: Issued) -> Values:
     session = issued.session
     return {
         "Credentials": {
@@ -160,7 +160,7 @@ def _credentials(issued: Issued) -> dict[str, "str | int | Values"]:
     }
 
 
-def _of_role(issued: Issued) -> dict[str, "str | int | Values"]:
+def _of_role(issued: Issued) -> Values:
     user = {"AssumedRoleId": issued.unique_id, "Arn": issued.arn}
     told = {"SourceIdentity": issued.session.source_identity} if issued.session.source_identity else {}
     return {**_credentials(issued), "AssumedRoleUser": user, "PackedPolicySize": issued.packed_percent, **told}
