@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from flask import Flask
 
+from app.adapters.cluster import relay
 from app.adapters.cluster.local import Writer
 from app.adapters.read_board import FileReadBoard
 from app.adapters.sessions import SessionTokens
@@ -46,6 +47,8 @@ def build(told: Handover) -> Application:
     sealer = master_keys.sealer(running)
     cluster = Writer(directory.cluster, running.offload.call)
     running.at_end(cluster.close)
+    commands = relay.Desk(directory.cluster, cluster, lambda error: running.log.failure("command failed", error))
+    running.at_end(commands.close)
     store = stores.open_metadata(settings)
     running.at_end(store.close)
     chunks = stores.open_chunks(settings, running.offload)

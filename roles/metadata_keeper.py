@@ -9,6 +9,7 @@ from typing import Final
 
 from flask import Flask
 
+from app.adapters.cluster import relay
 from app.adapters.cluster.remote import RemoteCluster
 from app.adapters.cluster.sealing import Sealer
 from app.adapters.read_board import FileReadBoard
@@ -55,6 +56,9 @@ def build(told: Handover) -> Application:
     settings = told.settings
     running = Running(told, _THREADS)
     cluster = followed(running)
+    directory = DataDir(settings.data_dir).cluster
+    commands = relay.Desk(directory, cluster, lambda error: running.log.failure("command failed", error))
+    running.at_end(commands.close)
     running.every("heartbeat", limits.HEARTBEAT_SECONDS, lambda: _beat(cluster, told))
     store = stores.open_metadata(settings)
     running.at_end(store.close)

@@ -9,13 +9,16 @@ from typing import NamedTuple
 from flask import Flask
 
 from app.adapters.cluster.local import Follower
+from app.adapters.cluster.relay import Relayed
 from app.adapters.read_board import FileReadBoard
 from app.adapters.sessions import SessionTokens
+from app.config import Settings
 from app.core import limits
 from app.faces.http.app import S3Door
 from app.faces.http.exchange import Record, Surface
 from app.faces.http.peers import Peers
 from app.faces.http.porch import Porch
+from app.faces.http.query.room import QueryRoom
 from app.faces.http.s3.cors import Crossing
 from app.faces.http.s3.table import UseCases, handlers
 from app.faces.http.s3.website import Sites
@@ -50,7 +53,7 @@ from app.services.objects.multipart import Multipart
 from app.services.objects.objects import Objects
 from app.services.objects.renaming import Renaming
 from app.services.objects.tagging import Tagging
-from roles import backgrounds, master_keys
+from roles import backgrounds, master_keys, sessions
 from roles.data_dir import DataDir
 from roles.running import SOURCES, Application, Running
 
@@ -63,9 +66,11 @@ class Ground(NamedTuple):
     chunks: ChunkStore
 
 
-def following(running: Running) -> Follower:
-    """The control state of this node, as the one process that writes it here last did. Raises StoreError."""
-    cluster = Follower(DataDir(running.told.settings.data_dir).cluster, running.offload.call)
+def following(running: Running) -> Relayed:
+    """The control state of this node, as the one process that writes it here last did; what is to change is handed to
+    that process. Raises StoreError."""
+    directory = DataDir(running.told.settings.data_dir).cluster
+    cluster = Relayed(directory, Follower(directory, running.offload.call))
     running.every("cluster", limits.CLUSTER_POLL_SECONDS, cluster.refresh)
     return cluster
 
@@ -88,12 +93,17 @@ def application(running: Running, ground: Ground) -> Application:
         SOURCES,
         Observer(running, logs).observe,
         lambda request_id, error: running.log.failure("request failed", error, request_id=request_id),
-        Porch(settings.s3_domain, Peers(settings.trusted_proxies), sites),
+        Porch(settings.s3_domain, Peers(settings.trusted_proxies), sites, _query(settings, cluster, tokens, access)),
     )
     # Flask stays the application gunicorn serves; S3 needs none of its routing, which costs more than S3's own work.
     flask = Flask("zapfs", static_folder=None)
     flask.wsgi_app = door  # type: ignore[assignment, method-assign]
     return Application(flask.wsgi_app, running)
+
+
+def _query(settings: Settings, cluster: Cluster, tokens: SessionTokens, access: Access) -> QueryRoom:
+    """IAM's and STS's query API."""
+    return QueryRoom([sessions.actions(settings, cluster, tokens).service()], access)
 
 
 def _surface(running: Running, ground: Ground, sealing: Sealing) -> tuple[Surface, AccessLogs]:

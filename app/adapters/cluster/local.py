@@ -33,6 +33,7 @@ class Follower:
         self._path = directory / STATE_FILE
         self._run = run
         self._codec = snapshot.Codec()
+        self._turn = threading.Lock()  # in a patched process this is a greenlet's lock: it never blocks the hub
         self._seen = snapshot.signature(self._path)
         if self._seen is None:
             raise Missing(f"{self._path}: no control state here")
@@ -48,13 +49,14 @@ class Follower:
 
     def refresh(self) -> bool:
         """Take over a changed state; True when there was one. Raises Corrupt or Unavailable and keeps the old one."""
-        found = snapshot.signature(self._path)
-        if found is None or found == self._seen:
-            return False
-        state: ClusterState = self._run(snapshot.load, self._path, self._codec)
-        # The signature was taken before the read: a change in between is seen again at the next refresh.
-        self._state, self._seen = state, found
-        return True
+        with self._turn:
+            found = snapshot.signature(self._path)
+            if found is None or found == self._seen:
+                return False
+            state: ClusterState = self._run(snapshot.load, self._path, self._codec)
+            # The signature was taken before the read: a change in between is seen again at the next refresh.
+            self._state, self._seen = state, found
+            return True
 
     def close(self) -> None:
         """Nothing is held."""
