@@ -171,8 +171,8 @@ def key32(value: object) -> bytes:
 
 
 def keys32(value: object) -> tuple[bytes, ...]:
-    """A list of keys, or one text with commas."""
-    items = value.split(",") if isinstance(value, str) else value
+    """A list of keys, or one text with commas or lines."""
+    items = re.split(r"[,\s]+", value) if isinstance(value, str) else value
     if not isinstance(items, list | tuple):
         raise ValueError("must be a list of keys, each 32 bytes in base64")
     given = [item.strip() if isinstance(item, str) else item for item in items]

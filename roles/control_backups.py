@@ -74,7 +74,7 @@ def targets(settings: Settings) -> list[BackupTarget]:
         address = BucketAddress(
             settings.backup_bucket, settings.region, settings.backup_access_key, settings.backup_secret_key
         )
-        found.append(BucketTarget(address))
+        found.append(BucketTarget(address, now_ms))
     return found
 
 

@@ -7,8 +7,7 @@ the settings; the secret leaves here in no error.
 import http.client
 import os
 import re
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -83,10 +82,11 @@ class BucketAddress:
 class BucketTarget:
     """See ports.backup_target: objects below a prefix of a bucket."""
 
-    def __init__(self, address: BucketAddress) -> None:
+    def __init__(self, address: BucketAddress, now_ms: Callable[[], int]) -> None:
         parts = urlsplit(address.url)
         self.name = address.url
         self._address = address
+        self._now_ms = now_ms
         self._secure, self._host = parts.scheme == "https", parts.netloc
         bucket, _, prefix = parts.path.strip("/").partition("/")
         self._bucket, self._prefix = "/" + bucket, prefix + "/" if prefix else ""
@@ -128,7 +128,7 @@ class BucketTarget:
         return content
 
     def _signed(self, method: str, path: str, query: str, body: bytes) -> dict[str, str]:
-        timestamp, digest = timestamps.basic(time.time()), sha256(body).hexdigest()
+        timestamp, digest = timestamps.basic(self._now_ms() / 1000), sha256(body).hexdigest()
         headers = {"host": self._host, "x-amz-content-sha256": digest, "x-amz-date": timestamp}
         names = ";".join(sorted(headers))
         scope = (timestamp[:8], self._address.region, "s3")

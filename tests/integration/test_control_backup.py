@@ -17,6 +17,7 @@ from app.adapters.cluster import snapshot
 from app.adapters.cluster.sealing import Sealer, key_id_of, key_named
 from app.core.errors import Corrupt, Unavailable
 from app.services.control.master_key import sealed_keys
+from roles.running import now_ms
 from tests.integration.processes import eventually
 from tests.integration.server import DEVELOPMENT, Server
 from tests.wire.signer import Credentials, Signer
@@ -147,7 +148,7 @@ def test_a_bucket_keeps_backups_as_a_directory_does(ground: Any) -> None:
     _, server, alice = ground
     server.client(alice).create_bucket(Bucket="backups")
     address = BucketAddress(f"{server.endpoint}/backups/of-control", "us-east-1", alice.access_key, alice.secret_key)
-    target = BucketTarget(address)
+    target = BucketTarget(address, now_ms)
     for name in ("two", "one"):
         target.put(name, b"document of " + name.encode())
     assert [tuple(one) for one in target.listed()] == [("one", 15), ("two", 15)]
@@ -156,7 +157,7 @@ def test_a_bucket_keeps_backups_as_a_directory_does(ground: Any) -> None:
     target.remove("none")
     assert [one.name for one in target.listed()] == ["two"]
     with pytest.raises(Unavailable, match="answered 403 SignatureDoesNotMatch"):
-        BucketTarget(replace(address, secret_key="wrong-wrong")).listed()
+        BucketTarget(replace(address, secret_key="wrong-wrong"), now_ms).listed()
 
 
 def test_a_lost_control_state_begins_again_with_its_backup_and_old_keys_read_old_objects(ground: Any) -> None:
