@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ from app.core.cluster import (
     DeleteAccount,
     Group,
     KmsKey,
+    Limits,
     ManagedPolicy,
+    OidcProvider,
     Outcome,
     PolicyVersion,
     PutRoot,
@@ -27,6 +30,7 @@ from app.core.cluster import (
     assembled,
     holder_of,
 )
+from app.core.cluster.state import Staged, bare
 from app.core.errors import Corrupt, Full, Missing, Unavailable
 
 TAKEN = Outcome("EntityAlreadyExists", "an account of this name, canonical id, account id or e-mail address exists")
@@ -205,22 +209,34 @@ def full_state() -> ClusterState:
     """Something of everything, so that no field is lost on the way through a file."""
     user = User(
         "mia", "AIDA1", 5, "/dev/", {"tag": "ü\n"}, {"in": '{"a": "b"}'}, ("arn:x",), "arn:y", ("readers",),
-        (AccessKey("AKMIA", b"\x00\xff", active=False, created_ms=7),),
+        (AccessKey("AKMIA", b"\x00\xff", active=False, created_ms=7),), True,
     )  # fmt: skip
     owner = account(
         1,
         users={"mia": user},
         groups={"readers": Group("readers", "AGPA1", 6, "/", {"in": "{}"}, ("arn:x",))},
-        roles={"taken": Role("taken", "AROA1", 7, "{}", "/", {"a": "b"}, {"in": "{}"}, ("arn:x",), "arn:y", 7_200)},
-        policies={"own": ManagedPolicy("own", "ANPA1", 8, (PolicyVersion("v2", "{}", 9),), "v2", "/", 3)},
+        roles={
+            "taken": Role("taken", "AROA1", 7, "{}", "/", {"a": "b"}, {"in": "{}"}, ("arn:x",), "arn:y", 7_200, "text")
+        },
+        policies={
+            "own": ManagedPolicy("own", "ANPA1", 8, (PolicyVersion("v2", "{}", 9),), "v2", "/", 3, "text", {"a": "b"})
+        },
+        root=True,
+        disabled=True,
+        oidc_providers={"id.example": OidcProvider("id.example", 5, ("app",), ("ab" * 20,), {"a": "b"})},
     )
     key = KmsKey("k1", "arn:k1", 5, (b"\x00", b"\x01"), ("alias/a",), "text", "PendingDeletion", 99)
-    return assembled(7, [owner, account(2)], [key], {"c1": Outcome(), "c2": Outcome("NoSuchEntity", "none")})
+    state = assembled(7, [owner, account(2)], [key], {"c1": Outcome(), "c2": Outcome("NoSuchEntity", "none")})
+    return replace(
+        state, limits={"all/": Limits(1, 2, 3, 4)}, restored="1" * 32, staged=Staged("2" * 32, 3, bare(state))
+    )
 
 
 def test_every_field_survives_the_file(tmp_path):
     snapshot.store(tmp_path / STATE_FILE, full_state())
     assert snapshot.load(tmp_path / STATE_FILE) == full_state()
+    owner = full_state().accounts["account-1"]
+    assert not [one.name for one in fields(Account) if getattr(owner, one.name) == one.default]
     for empty in (ClusterState(), assembled(1, [], full_state().kms_keys.values(), {})):
         assert snapshot.Codec().decode(snapshot.Codec().encode(empty)) == empty
 
@@ -243,6 +259,19 @@ def test_a_file_of_the_first_release_reads_and_is_written_in_the_new_form(tmp_pa
     assert (tmp_path / STATE_FILE).read_bytes().startswith(b"zapfs-cluster 4 ")
     assert Follower(tmp_path).state() == writer.state()
     writer.close()
+
+
+def test_a_file_of_the_third_form_reads(tmp_path):
+    """It has no limits, nobody disabled, no issuers, and nothing of restores."""
+    state = assembled(7, [account(2)], full_state().kms_keys.values(), {})
+    head, *lines = snapshot.Codec().encode(state).partition(b"\n")[2].split(b"\n")
+    for later in (b',"limits":{}', b',"restored":""'):
+        assert later in head
+        head = head.replace(later, b"")
+    body = b"\n".join([head, *(line.replace(b',"disabled":false,"oidc_providers":{}', b"") for line in lines)])
+    assert b"disabled" not in body
+    document = b"zapfs-cluster 3 " + blake3(body).hexdigest().encode() + b"\n" + body
+    assert snapshot.Codec().decode(document) == state
 
 
 def test_what_a_later_release_wrote_is_refused_and_never_half_read(tmp_path):

@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from app import config
+from app.adapters.backup_targets import BucketAddress
 from app.adapters.chunks.peer import Identity
 from app.adapters.cluster import remote, tls
 from app.adapters.cluster.raft import RaftConfig
+from app.adapters.cluster.sealing import Sealer
 from app.cli import command
 from app.cli.cluster_plan import Member, Plan, Shape, Wishes
+from app.core.cluster.seed import SeedKey
 from app.faces.http.internal.asking import Membership
 from app.services.identity.control import CreatedKey, NewAccount
 from roles.credentials import RootCredentials
@@ -25,6 +28,8 @@ GIVEN = {
     "ZAPFS_ROOT_ACCESS_KEY": "root",
     "ZAPFS_ROOT_SECRET_KEY": TEXT,
     "ZAPFS_METRICS_TOKEN": TEXT,
+    "ZAPFS_IAM_MASTER_KEYS_MORE": TEXT,
+    "ZAPFS_BACKUP_SECRET_KEY": TEXT,
     "ZAPFS_METADATA_URL": f"mysql://zapfs:{TEXT.strip('=')}@127.0.0.1/zapfs",
 }
 
@@ -44,6 +49,9 @@ HOLDERS: dict[str, Any] = {
     "the managers' door": remote.Door([], "n", RAW),
     "a member of the log": RaftConfig("n", "127.0.0.1:1", Path(), RAW),
     "a planned member": Member("file", "n", Path(), {"cluster_secret": TEXT}),
+    "a bucket of backups": BucketAddress("http://127.0.0.1/b", "r", "k", TEXT),
+    "a seed's key": SeedKey("key", TEXT),
+    "a sealer": Sealer(RAW, bytes),
     "a plan": Plan(Path(), Shape(1, 1, 1, 1), Wishes(False), {"cluster_secret": TEXT}),
 }
 
