@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from app.core.policy.evaluation import Decision, Effect
 from app.core.policy.principal import ANONYMOUS, SERVICE, Principal, account_root
 from app.core.sessions.session import Session
 
@@ -51,7 +52,8 @@ class Facts(NamedTuple):
 
     `headers`: lower-case names (a form's fields stand for headers). `parameters`: of the query, decoded. `remote`: the
     peer's address. `auth_type`: REST-HEADER, REST-QUERY-STRING, POST or "". `signature_version`: AWS4-HMAC-SHA256, AWS
-    or "". `signature_age_ms`: of a presigned request, else None.
+    or "". `signature_age_ms`: of a presigned request, else None. `given`: values of condition keys (canonical) that count
+    instead of what the request says, for a request that is only thought of.
     """
 
     headers: Mapping[str, str] = {}
@@ -61,20 +63,32 @@ class Facts(NamedTuple):
     auth_type: str = ""
     signature_version: str = ""
     signature_age_ms: int | None = None
+    given: Mapping[str, tuple[str, ...]] = {}
 
 
 NO_FACTS = Facts()
 
 
+OWNERS: Final = Decision(Effect.ALLOW, "owner")
+"""Nobody was asked: root keys of the bucket's owner or of the operator, and no policy that could say no."""
+
+
 class Stages:
     """Seconds spent by named stage of one request, for the log line and the metrics; and what the answer must say:
-    `charged`, that the requester pays for it."""
+    `charged`, that the requester pays for it.
 
-    __slots__ = ("charged", "seconds")
+    What a trace tells besides: `decision`, the last one on whether it may be done (None: none was come to);
+    `resource`, what an administrative deed was done to; `chunks`, how many were read or written.
+    """
+
+    __slots__ = ("charged", "chunks", "decision", "resource", "seconds")
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self.charged = False
+        self.decision: Decision | None = None
+        self.resource = ""
+        self.chunks = 0
 
     def add(self, name: str, seconds: float) -> None:
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds

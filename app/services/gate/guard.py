@@ -11,7 +11,7 @@ decided by `Admission.seen`, once the version is read.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from app.core.acl.grants import OBJECT_PERMISSION
 from app.core.acl.requests import HEADERS as ACL_HEADERS
@@ -19,8 +19,7 @@ from app.core.acl.settings import ENFORCED, POLICY, ownership_of
 from app.core.errors import Missing, S3Error
 from app.core.policy.evaluation import Decision, Effect
 from app.core.types import Bucket, Version
-from app.ports.metadata import MetadataStore
-from app.services.call import Call
+from app.services.call import OWNERS, Call
 from app.services.gate.directory import Directory
 from app.services.gate.ownership import writer_of
 from app.services.gate.verdicts import Subject, Verdicts, asks_for_object_tags
@@ -60,10 +59,18 @@ class Admission(NamedTuple):
             self.judge(version)
 
 
-class Guard:
-    """One per worker process. Raises S3Error; StoreError from the store passes through."""
+class Named(Protocol):
+    """Where buckets are found: a MetadataStore, or a bucket that is only thought of."""
 
-    def __init__(self, store: MetadataStore, directory: Directory) -> None:
+    def bucket_get(self, name: str, /) -> Bucket:
+        """Missing when there is none."""
+
+
+class Guard:
+    """One per worker process. Raises S3Error; StoreError from the store passes through. What decided is left in the
+    call's stages, for traces."""
+
+    def __init__(self, store: Named, directory: Directory) -> None:
         self._store = store
         self._directory = directory
         self._verdicts = Verdicts(directory)
@@ -76,6 +83,7 @@ class Guard:
         bucket = self._expected(name, expected_owner)
         if _unquestioned(call, bucket):
             if action not in OBJECT_PERMISSION or call.caller.root or ownership_of(bucket) == ENFORCED:
+                call.stages.decision = OWNERS
                 return Admission(bucket)
         else:
             self._verdicts.charge(call, bucket)
@@ -112,10 +120,13 @@ class Guard:
 
     def allows(self, call: Call, bucket: Bucket, action: str, key: bytes = b"", version: Version | None = None) -> bool:
         """The same as a question (s3:BypassGovernanceRetention)."""
+        before = call.stages.decision
         try:
             self.require(call, bucket, action, key, version)
         except S3Error:
             return False
+        finally:
+            call.stages.decision = before
         return True
 
     def bucket(self, name: str) -> Bucket:
@@ -135,12 +146,13 @@ class Guard:
         """What `Admission.seen` decides."""
         absent = version is None or version.delete_marker
         if _unquestioned(call, bucket) and (absent or version is None or version.owner == bucket.owner):
+            call.stages.decision = OWNERS
             return
         subject = Subject(bucket, action, key, None if absent else version)
         if not absent:
             self._demand(call, subject)
             return
-        found = self._verdicts.verdict(call, subject)
+        found = call.stages.decision = self._verdicts.verdict(call, subject)
         if found.effect is Effect.EXPLICIT_DENY:
             raise self._refusal(call, subject, found)
         listing = self._verdicts.verdict(call, Subject(bucket, "s3:ListBucket", key, listed=True))
@@ -148,10 +160,11 @@ class Guard:
             raise self._refusal(call, subject, listing if found.allowed else found)
 
     def _demand(self, call: Call, subject: Subject) -> None:
-        verdict = self._verdicts.verdict(call, subject)
+        verdict = call.stages.decision = self._verdicts.verdict(call, subject)
         if verdict.allowed:
             return
         if subject.action in _ROOT_MAY and call.caller.canonical_id == subject.bucket.owner and _is_root(call):
+            call.stages.decision = OWNERS
             return
         raise self._refusal(call, subject, verdict)
 
@@ -160,6 +173,7 @@ class Guard:
 
         https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
         """
+        call.stages.decision = verdict
         arn = call.caller.identity.arn
         if call.caller.canonical_id != subject.bucket.owner or not arn:
             return S3Error("AccessDenied", reason=verdict.reason)

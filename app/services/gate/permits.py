@@ -68,7 +68,8 @@ def of_temporary(call: Call, action: str) -> Decision | None:
 
 def demand(call: Call, deed: Deed) -> None:
     """Raises AccessDenied, which says which kind of policy denied, to who is somebody."""
-    found = decision(call, deed)
+    found = call.stages.decision = decision(call, deed)
+    call.stages.resource = deed.resource
     if found.allowed:
         return
     arn = call.caller.identity.arn

@@ -59,6 +59,7 @@ _NO_MORE: Final[Mapping[str, tuple[str, ...]]] = {}
 _CREATION: Final[Mapping[str, tuple[str, ...]]] = {"s3:objectcreationoperation": ("true",)}
 _NO_CREATION: Final[Mapping[str, tuple[str, ...]]] = {"s3:objectcreationoperation": ("false",)}
 _DENIED: Final = Decision(Effect.EXPLICIT_DENY, "resource", "it cannot be read")
+_UNPAID: Final = Decision(Effect.EXPLICIT_DENY, "resource", "the requester pays, and did not agree to")
 _OPERATORS: Final = Decision(Effect.ALLOW, "root")
 
 
@@ -96,6 +97,8 @@ class Verdicts:
         version = subject.version
         tags = _NO_TAGS if version is None else version.attributes.tags
         more = _creation(facts) if subject.action == "s3:PutObject" else _NO_MORE
+        if facts.given:
+            more = {**more, **facts.given}
         acted = Acted(self._directory.account_id(subject.bucket.owner), tags, _bucket_tags(subject.bucket), more)
         return S3Context(facts, call.caller.identity, call.now_ms, acted)
 
@@ -108,6 +111,7 @@ class Verdicts:
         if b"<Payer>Requester</Payer>" not in payment or call.caller.root or call.caller.canonical_id == bucket.owner:
             return
         if call.caller.identity.kind == "anonymous" or call.facts.headers.get("x-amz-request-payer") != "requester":
+            call.stages.decision = _UNPAID
             raise S3Error("AccessDenied", reason="the requester pays, and did not agree to")
         call.stages.charged = True
 
