@@ -34,11 +34,18 @@ class Backing(NamedTuple):
     gauges: Callable[[], dict[str, tuple[str, float]]]
 
 
-def begin(running: Running, desk: Desk, sealer: Sealer, leads: Callable[[], bool] = lambda: True) -> Backing:
-    """The endpoints, and the schedule from now on. `leads`: whether scheduled backups are this process's to make."""
+def begin(
+    running: Running,
+    desk: Desk,
+    sealer: Sealer,
+    leads: Callable[[], bool] = lambda: True,
+    owns: Callable[[str], bool] = lambda _: False,
+) -> Backing:
+    """The endpoints, and the schedule from now on. `leads`: whether scheduled backups are this process's to make.
+    `owns`: as of Backups."""
     settings = running.told.settings
     key = sealed_state.keys_of(desk, sealer, DataDir(settings.data_dir))
-    backups = sealed_state.backups_of(desk, sealer, key)
+    backups = sealed_state.backups_of(desk, sealer, key, owns)
 
     def made() -> tuple[int, bytes]:
         version = desk.cluster.state().version

@@ -3,6 +3,8 @@
 Knows which bricks these stand on. Must not know faces or schedules (control_backups.py).
 """
 
+from collections.abc import Callable
+
 from app.adapters.cluster.backup_form import BackupForm, size_of
 from app.adapters.cluster.sealing import Sealer, key_named
 from app.services.control.backups import Backups, Form
@@ -25,7 +27,7 @@ def keys_of(desk: Desk, sealer: Sealer, directory: DataDir) -> MasterKey:
     return MasterKey(desk, seals, lambda: credentials.reseal_root(directory, sealer))
 
 
-def backups_of(desk: Desk, sealer: Sealer, key: MasterKey) -> Backups:
-    """The use cases of backup and restore."""
+def backups_of(desk: Desk, sealer: Sealer, key: MasterKey, owns: Callable[[str], bool] = lambda _: False) -> Backups:
+    """The use cases of backup and restore. `owns`: as of Backups."""
     form = BackupForm(sealer)
-    return Backups(desk, Form(form.sealed, form.opened, size_of), key.unopened)
+    return Backups(desk, Form(form.sealed, form.opened, size_of), key.unopened, owns)

@@ -187,6 +187,10 @@ def test_a_backup_is_restored_into_an_empty_server_and_nothing_else_is(ground: A
             status, told = ask(fresh, "POST", "/v1/restore", wrong)
             assert (status, told["error"]) == (400, "InvalidInput"), told
             assert said in told["message"]
+        fresh.client().create_bucket(Bucket="in-use")
+        status, told = ask(fresh, "POST", "/v1/restore", document)
+        assert (status, told["message"].rpartition(": ")[2]) == (409, "root owns buckets.")
+        fresh.client().delete_bucket(Bucket="in-use")
         status, told = ask(fresh, "POST", "/v1/restore", document)
         assert (status, told["accounts"], told["access_keys"], told["kms_keys"]) == (200, 2, 2, 2)
         assert eventually(lambda: fresh.raw(alice).call("GET", "/").status == 200)

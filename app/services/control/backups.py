@@ -44,12 +44,21 @@ class Restored(NamedTuple):
 
 
 class Backups:
-    """The use cases. `unopened(state)`: why its secrets are worth nothing here, "" when they open."""
+    """The use cases. `unopened(state)`: why its secrets are worth nothing here, "" when they open. `owns`: whether
+    buckets are those of a canonical id; who administers a cluster cannot tell, and sees that gateways bound a database.
+    """
 
-    def __init__(self, desk: Desk, form: Form, unopened: Callable[[ClusterState], str]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        form: Form,
+        unopened: Callable[[ClusterState], str],
+        owns: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self._desk = desk
         self._form = form
         self._unopened = unopened
+        self._owns = owns
 
     def make(self) -> bytes:
         """A backup of everything acknowledged before, as far as it is known here."""
@@ -58,7 +67,10 @@ class Backups:
     def restore(self, document: bytes) -> Restored:
         """Put a backup's contents in force. Raises CommandRefused: NotEmpty when somebody uses this control state
         already, InvalidInput for a document that cannot be used; Unavailable, Full."""
-        self._check(occupied(self._desk.cluster.state()))
+        state = self._desk.cluster.state()
+        self._check(occupied(state))
+        # Their objects may be encrypted under keys of this control state, which would be lost with it.
+        self._check("root owns buckets" if any(map(self._owns, state.by_canonical_id)) else "")
         try:
             contents = self._form.opened(document)
         except Corrupt as error:
