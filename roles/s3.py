@@ -61,7 +61,7 @@ from roles.running import SOURCES, Application, Running
 class Ground(NamedTuple):
     """What S3 stands on. The stores are closed by who opened them."""
 
-    cluster: Cluster
+    cluster: Relayed
     store: MetadataStore
     chunks: ChunkStore
 
@@ -81,7 +81,7 @@ def application(running: Running, ground: Ground) -> Application:
     cluster, store, _ = ground
     sealer = master_keys.sealer(running)
     tokens = SessionTokens(sealer)
-    access = Access(Callers(cluster, sealer.unseal, Tokens(tokens.open, SOURCES.now_ms)), running.offload)
+    access = Access(Callers(cluster, sealer.unseal, Tokens(tokens.open, SOURCES.now_ms, cluster.see)), running.offload)
     keyring = Keyring(cluster.state, sealer.open_material)
     sealing = Sealing(keyring, os.urandom, over_http=settings.sse_c_over_http or settings.dev)
     surface, logs = _surface(running, ground, sealing)

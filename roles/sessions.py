@@ -24,7 +24,7 @@ from roles.running import SOURCES
 def actions(settings: Settings, cluster: Cluster, tokens: SessionTokens) -> StsActions:
     """STS's actions over a control state."""
     made = Identities(credentials.new_access_key, credentials.new_secret_key, os.urandom)
-    issuing = Issuing(tokens.seal, SOURCES, made)
+    issuing = Issuing(cluster, tokens.seal, SOURCES, made)
     getter = Getter(own_machine=settings.dev)
     issuers = OidcIssuers(getter.get, time.monotonic, time.time, plain_http=settings.dev)
     return StsActions(

@@ -61,7 +61,7 @@ class Room:
         )
         numbers = count(1)
         made = Identities(lambda: f"AKIA{next(numbers):016d}", lambda: f"secret-{next(numbers):033d}", os.urandom)
-        self.issuing = Issuing(self.tokens.seal, Sources(lambda: self.now_ms, lambda: os.urandom(16)), made)
+        self.issuing = Issuing(self, self.tokens.seal, Sources(lambda: self.now_ms, lambda: os.urandom(16)), made)
         self.sessions = Sessions(self, self.issuing)
 
     # --- Cluster

@@ -12,6 +12,7 @@ from app.core.cluster import Holder, RemoveKey, Rename, SetDisabled, SetKeyActiv
 from app.core.errors import S3Error
 from app.core.sessions.session import Party, Session, decode, encode
 from app.services.call import NOBODY
+from app.services.gate.callers import Callers, Tokens
 from app.services.gate.permits import Deed, decision
 from app.services.identity.commanding import CommandRefused
 from app.services.identity.sessions import Wanted
@@ -439,3 +440,28 @@ def test_what_a_session_policy_leaves_out_cannot_be_given_to_oneself_again(room)
 def test_a_boundary_of_the_role_holds_in_its_sessions(room):
     room.set_role(boundary=f"arn:aws:iam::{TEAM}:policy/gone")
     assert not decision(room.by(assumed(room)), GET).allowed
+
+
+def test_a_session_of_a_state_not_seen_yet_is_waited_for_once(room):
+    issued = assumed(room)
+    ahead = room.tokens.seal(replace(issued.session, version=room.now.version + 1))
+    waited = []
+    callers = Callers(room, lambda key, sealed: "s", Tokens(room.tokens.open, lambda: room.now_ms, waited.append))
+    for _ in range(3):
+        assert callers.find(issued.session.access_key, ahead)
+        assert callers.find(issued.session.access_key, issued.token)
+    assert waited == [room.now.version + 1]
+
+
+def test_a_role_made_a_moment_ago_elsewhere_is_there_when_its_session_comes(room):
+    before = room.now
+    room.set_role("fresh", trust=trust({"AWS": user_arn("mia")}), inline={"s3": allow("s3:*")})
+    issued = room.sessions.assume_role(room.call("AKIAMIA"), ROLE_ARN.replace("reader", "fresh"), Wanted("now"))
+    after, room.now = room.now, before
+
+    def catch_up(version):
+        assert version == after.version
+        room.now = after
+
+    callers = Callers(room, lambda key, sealed: "s", Tokens(room.tokens.open, lambda: room.now_ms, catch_up))
+    assert callers.find(issued.session.access_key, issued.token)

@@ -59,7 +59,7 @@ class Relayed:
         answer = self._asked(document)
         if "away" in answer:
             raise Unavailable(str(answer["away"]))
-        self._see(int(answer["version"]))
+        self.see(int(answer["version"]))
         return Outcome(str(answer["error"]), str(answer["message"]))
 
     def close(self) -> None:
@@ -79,8 +79,8 @@ class Relayed:
                 reason = f"{type(error).__name__}: {error}"
         raise Unavailable(f"this node's own control process does not answer ({reason})")
 
-    def _see(self, version: int) -> None:
-        """Wait until the state here has that version."""
+    def see(self, version: int) -> None:
+        """Wait until the state here has that version, RELAY_SEEN_SECONDS_MAX at most."""
         deadline = time.monotonic() + RELAY_SEEN_SECONDS_MAX
         while self._follower.state().version < version and time.monotonic() < deadline:
             if not self._follower.refresh():

@@ -45,7 +45,8 @@ class Session:
     """`kind`: one of the five above. `acts`: whose permissions it has. `chain`: who began it, the first first; for a
     session of a user itself empty. `name`: of the session. `policies`: session policies' texts, `policy_arns` managed
     ones, of the account of `acts`. `tags`: of the session; those in `transitive` go on to the next. `keys`: condition
-    keys the issuer vouches for, canonical. Times in milliseconds since the epoch.
+    keys the issuer vouches for, canonical. Times in milliseconds since the epoch. `version`: of the control state it
+    was issued under, so that who is behind that knows.
     """
 
     kind: str
@@ -62,6 +63,7 @@ class Session:
     transitive: tuple[str, ...] = ()
     source_identity: str = ""
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    version: int = 0
 
 
 def encode(session: Session) -> bytes:

@@ -22,10 +22,12 @@ Unseal = Callable[[str, bytes], str]
 
 
 class Tokens(NamedTuple):
-    """How session tokens are read. `open`: raises S3Error InvalidToken for one that is none of this cluster's."""
+    """How session tokens are read. `open`: raises S3Error InvalidToken for one that is none of this cluster's.
+    `catch_up`: returns when this process has a version of the control state, or will not have it soon."""
 
     open: Callable[[str], Session]
     now_ms: Callable[[], int]
+    catch_up: Callable[[int], object] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Callers:
         self._cluster = cluster
         self._unseal = unseal
         self._tokens = tokens
+        self._missed = 0
         self._state: ClusterState | None = None
         self._kept: OrderedDict[str, _Kept] = OrderedDict()  # of that state
 
@@ -73,7 +76,7 @@ class Callers:
             raise S3Error("InvalidToken")
         if self._tokens.now_ms() >= session.expires_ms:
             raise S3Error("ExpiredToken")
-        state = self._now()
+        state = self._as_of(session.version, self._tokens)
         kept = self._kept.get(token)
         if kept is None:
             caller = _of_session(state, session)
@@ -81,6 +84,17 @@ class Callers:
                 raise S3Error("InvalidToken", reason="who the session rests on is gone or disabled")
             kept = self._keep(token, _Kept(caller, None))
         return Known(kept.caller, session.secret)
+
+    def _as_of(self, version: int, tokens: Tokens) -> ClusterState:
+        """The state of now, and if it can be had soon no older than that version: what a session was issued for, at
+        another worker a moment ago, may be new. A version nobody has (of before a backup) is waited for once."""
+        state = self._now()
+        if self._missed < version > state.version:
+            tokens.catch_up(version)
+            state = self._now()
+            if state.version < version:
+                self._missed = version
+        return state
 
     def _holder(self, access_key: str) -> _Kept | None:
         state = self._now()

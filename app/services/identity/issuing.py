@@ -13,6 +13,7 @@ from app.core.cluster import Account
 from app.core.cluster.principals import policy_text
 from app.core.policy import grammar
 from app.core.sessions.session import FEDERATED_USER, ROLE, Party, Session
+from app.ports.cluster import Cluster
 from app.services.call import Sources
 from app.services.identity.commanding import CommandRefused, Identities
 from app.services.identity.iam import judged
@@ -52,7 +53,10 @@ class Issued(NamedTuple):
 class Issuing:
     """One per process. `seal`: the token of a session."""
 
-    def __init__(self, seal: Callable[[Session], str], sources: Sources, identities: Identities) -> None:
+    def __init__(
+        self, cluster: Cluster, seal: Callable[[Session], str], sources: Sources, identities: Identities
+    ) -> None:
+        self._cluster = cluster
         self._seal = seal
         self._sources = sources
         self._identities = identities
@@ -87,6 +91,7 @@ class Issuing:
             transitive=transitive,
             source_identity=begun.source_identity,
             keys=begun.keys,
+            version=self._cluster.state().version,
         )
         token = self._seal(session)
         if len(token) > limits.SESSION_TOKEN_CHARS_MAX:
