@@ -11,7 +11,6 @@ from time import monotonic
 from typing import Final
 
 import gevent
-from flask import Flask
 
 from app.adapters import erasure
 from app.adapters.chunks import disk
@@ -23,7 +22,7 @@ from app.core.cluster.layout_commands import RegisterNode
 from app.core.errors import StoreError, Unavailable
 from app.core.layout.placement import Placement
 from app.core.layout.reports import DeviceReport, NodeReport
-from app.faces.http.admin import Gate, Room, admin_blueprint, probes, refuse_other_origins
+from app.faces.http.admin import Face, Gate, admin_application
 from app.ports.hosting import FAILING, UP
 from app.runtime.telemetry import metrics
 from app.services.gate.callers import Callers
@@ -47,19 +46,12 @@ def build(told: Handover) -> Application:
     host = Host(running, cluster)
     running.every("join", _JOIN_SECONDS, host.join)
     gauges = metrics.Gauges(host.gauges)
-    rooms: list[Room] = [
-        lambda face, gate: probes.add(
-            face, gate, host.unready, lambda: (metrics.exposition(gauges), metrics.CONTENT_TYPE)
-        )
-    ]
     # A file host has no master key: nobody signs here. A scraper brings the token.
     settings = told.settings
     callers = Callers(cluster, _no_secrets)
     gate = Gate(cluster, callers, SOURCES, metrics_token=settings.metrics_token, metrics_open=settings.dev)
-    flask = refuse_other_origins(Flask("zapfs-file", static_folder=None))
-    flask.register_blueprint(
-        admin_blueprint(gate, rooms, lambda error: running.log.failure("operations request failed", error))
-    )
+    face = Face(host.unready, lambda: (metrics.exposition(gauges), metrics.CONTENT_TYPE))
+    flask = admin_application(gate, face, lambda error: running.log.failure("operations request failed", error))
     return Application(flask.wsgi_app, running)
 
 

@@ -7,8 +7,6 @@ or its leader gone it goes on reading what it knows, and answers 503 to what wou
 from contextlib import suppress
 from typing import Final
 
-from flask import Flask
-
 from app.adapters.cluster.remote import RemoteCluster
 from app.adapters.cluster.sealing import Sealer
 from app.adapters.sessions import SessionTokens
@@ -17,18 +15,16 @@ from app.config_values import Bind
 from app.core import limits
 from app.core.errors import Unavailable
 from app.faces.http.admin import (
+    Face,
     Gate,
-    Room,
     accounts,
-    admin_blueprint,
+    admin_application,
     identities,
     kms,
     manager_seats,
-    probes,
-    refuse_other_origins,
+    permissions,
 )
 from app.faces.http.admin import cluster as layout
-from app.faces.http.admin.endpoints import bind
 from app.runtime.telemetry import metrics
 from app.services.control.cluster_changes import ClusterChanges
 from app.services.control.cluster_status import ClusterStatus
@@ -60,15 +56,12 @@ def build(told: Handover) -> Application:
         metrics_open=settings.dev,
     )
     running.every("health", limits.HEARTBEAT_SECONDS, lambda: _hear(cluster))
-    flask = refuse_other_origins(Flask("zapfs-admin", static_folder=None))
-    rooms = _rooms(running, cluster, sealer)
-    flask.register_blueprint(
-        admin_blueprint(gate, rooms, lambda error: running.log.failure("admin request failed", error))
-    )
+    face = _face(running, cluster, sealer)
+    flask = admin_application(gate, face, lambda error: running.log.failure("admin request failed", error))
     return Application(flask.wsgi_app, running)
 
 
-def _rooms(running: Running, cluster: RemoteCluster, sealer: Sealer) -> list[Room]:
+def _face(running: Running, cluster: RemoteCluster, sealer: Sealer) -> Face:
     """What a manager administers."""
     settings = running.told.settings
     desk = control_plane.desk(cluster, SOURCES)
@@ -84,15 +77,19 @@ def _rooms(running: Running, cluster: RemoteCluster, sealer: Sealer) -> list[Roo
     def exposed() -> tuple[bytes, str]:
         return metrics.exposition(gauges), metrics.CONTENT_TYPE
 
-    return [
-        lambda face, gate: probes.add(face, gate, lambda: unready(cluster), exposed),
-        lambda face, gate: accounts.add(face, gate, control),
-        lambda face, gate: identities.add(face, gate, iam),
-        lambda face, gate: kms.add(face, gate, kms_keys),
-        lambda face, gate: manager_seats.add(face, gate, membership),
-        lambda face, gate: layout.add(face, gate, status, changes),
-        lambda face, gate: bind(face, gate.handle, backing.endpoints),
-    ]
+    return Face(
+        lambda: unready(cluster),
+        exposed,
+        [
+            *accounts.endpoints(control, iam),
+            *identities.endpoints(iam, control),
+            *permissions.endpoints(iam),
+            *kms.endpoints(kms_keys),
+            *manager_seats.endpoints(membership),
+            *layout.endpoints(status, changes),
+            *backing.endpoints,
+        ],
+    )
 
 
 def _hear(cluster: RemoteCluster) -> None:

@@ -7,8 +7,6 @@ import os
 from dataclasses import asdict
 from typing import Final
 
-from flask import Flask
-
 from app.adapters.cluster import relay
 from app.adapters.cluster.remote import RemoteCluster
 from app.adapters.cluster.sealing import Sealer
@@ -19,15 +17,13 @@ from app.core.cluster import ClusterState
 from app.core.errors import Corrupt
 from app.core.layout.reports import NodeReport
 from app.faces.http.admin import (
+    Face,
     Gate,
-    Room,
-    admin_blueprint,
+    admin_application,
     bucket_profiles,
     collection,
     lifecycle,
-    probes,
     redundancy,
-    refuse_other_origins,
 )
 from app.runtime.telemetry import metrics
 from app.services.background.gc import Gc, GcReport, GcSettings
@@ -86,13 +82,17 @@ def build(told: Handover) -> Application:
         store, bytes_of.hosts.device, lambda: View(cluster.state().placement, frozenset(), cluster.health())
     )
     defaults = BucketProfiles(store, lambda: cluster.state().placement)
-    rooms: list[Room] = [
-        lambda face, gate: probes.add(face, gate, unready, lambda: (metrics.exposition(gauges), metrics.CONTENT_TYPE)),
-        lambda face, gate: collection.add(face, gate, lambda: asdict(gc.status()), lambda: asdict(collect(hurry=True))),
-        lambda face, gate: lifecycle.add(face, gate, acting.lifecycle),
-        lambda face, gate: bucket_profiles.add(face, gate, defaults),
-        lambda face, gate: redundancy.add(face, gate, by_bucket),
-    ]
+    exposed = lambda: (metrics.exposition(gauges), metrics.CONTENT_TYPE)  # noqa: E731 -- two words of a face
+    face = Face(
+        unready,
+        exposed,
+        [
+            *collection.endpoints(lambda: asdict(gc.status()), lambda: asdict(collect(hurry=True))),
+            *lifecycle.endpoints(acting.lifecycle),
+            *bucket_profiles.endpoints(defaults),
+            *redundancy.endpoints(by_bucket),
+        ],
+    )
     gate = Gate(
         cluster,
         Callers(cluster, sealer.unseal, Tokens(SessionTokens(sealer).open, SOURCES.now_ms)),
@@ -100,10 +100,7 @@ def build(told: Handover) -> Application:
         metrics_token=settings.metrics_token,
         metrics_open=settings.dev,
     )
-    flask = refuse_other_origins(Flask("zapfs-gateway", static_folder=None))
-    flask.register_blueprint(
-        admin_blueprint(gate, rooms, lambda error: running.log.failure("operations request failed", error))
-    )
+    flask = admin_application(gate, face, lambda error: running.log.failure("operations request failed", error))
     return Application(flask.wsgi_app, running)
 
 

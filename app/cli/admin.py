@@ -56,14 +56,16 @@ class AdminClient:
 
     def _signed(self, method: str, path: str, body: bytes) -> dict[str, str]:
         """The headers of a request, Authorization among them."""
+        target, _, query = path.partition("?")
         timestamp = timestamps.basic(time.time())
         headers = {"host": urlsplit(self._endpoint).netloc, "x-amz-date": timestamp}
         signed = ";".join(sorted(headers))
+        meant = canonical.path(target), canonical.query(canonical.pairs(query))
         scope = (timestamp[:8], self._region, _SERVICE)
         text = canonical.string_to_sign(
             timestamp,
             "/".join((*scope, "aws4_request")),
-            canonical.request(method, (canonical.path(path), ""), headers, signed, sha256(body).hexdigest()),
+            canonical.request(method, meant, headers, signed, sha256(body).hexdigest()),
         )
         signature = canonical.sign(canonical.signing_key(self._secret_key, *scope), text)
         credential = f"{self._access_key}/{'/'.join(scope)}/aws4_request"

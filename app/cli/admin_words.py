@@ -48,10 +48,6 @@ def _document(given: Given) -> Content:
     return {"document": json.loads(Path(given["file"]).read_text())}
 
 
-def _boundary(given: Given) -> Content:
-    return {"arn": given["arn"] or ""}
-
-
 def _tags(given: Given) -> dict[str, str]:
     pairs = (one.partition("=") for one in given.get("tag") or ())
     return {key: value for key, _, value in pairs}
@@ -64,36 +60,57 @@ def _with_tags(given: Given) -> Content:
 
 def _role(given: Given) -> Content:
     seconds = {"session_seconds_max": int(given["session_seconds"])} if given.get("session_seconds") else {}
-    return {**_with_tags(given), **_document(given), **seconds}
+    return {**_with_tags(given), "trust": _document(given)["document"], **seconds}
+
+
+def _user(given: Given) -> Content:
+    """A user's name has a field of its own."""
+    chosen = dict(_with_tags(given))
+    return {"username": chosen.pop("name"), **chosen}
+
+
+def _of(path: str) -> str:
+    """A path about one account, which the operator names."""
+    return path + "?account={account}"
+
+
+def _key(tail: str = "") -> Callable[[Given], str]:
+    """Keys of an account, or of its user with --user."""
+    of_account, of_user = "/v1/accounts/{account}/access-keys", "/v1/iam/users/{user}/access-keys"
+    return lambda given: _of(of_user + tail) if given.get("user") else of_account + tail
 
 
 def _holder(room: str) -> dict[str, Word]:
     """What users, groups and roles have alike."""
-    one = f"/admin/v1/accounts/{{account}}/{room}/{{name}}"
+    one = f"/v1/iam/{room}/{{name}}"
     who, inline = ("account", "name"), ("account", "name", "policy")
     return {
-        "list": Word("those of an account", "GET", one.removesuffix("/{name}"), ("account",)),
-        "show": Word("everything about one", "GET", one, who),
-        "delete": Word("remove one that holds nothing any more", "DELETE", one, who),
-        "attach": Word("attach a managed policy", "PUT", one + "/attached/{arn}", (*who, "arn")),
-        "detach": Word("detach a managed policy", "DELETE", one + "/attached/{arn}", (*who, "arn")),
+        "list": Word("those of an account", "GET", _of(f"/v1/iam/{room}"), ("account",)),
+        "show": Word("everything about one", "GET", _of(one), who),
+        "delete": Word("remove one that holds nothing any more", "DELETE", _of(one), who),
+        "attach": Word("attach a managed policy", "PUT", _of(one + "/attached-policies/{arn}"), (*who, "arn")),
+        "detach": Word("detach a managed policy", "DELETE", _of(one + "/attached-policies/{arn}"), (*who, "arn")),
+        "policies": Word("inline policies with their texts", "GET", _of(one + "/inline-policies"), who),
         "put-policy": Word(
-            "inline policy from a file", "PUT", one + "/inline/{policy}", (*inline, "file"), (), _document
+            "inline policy from a file", "PUT", _of(one + "/inline-policies/{policy}"), (*inline, "file"), (), _document
         ),
-        "delete-policy": Word("remove an inline policy", "DELETE", one + "/inline/{policy}", inline),
+        "delete-policy": Word("remove an inline policy", "DELETE", _of(one + "/inline-policies/{policy}"), inline),
     }
 
 
 def _tagged(room: str) -> dict[str, Word]:
     """What users and roles have alike."""
-    one = f"/admin/v1/accounts/{{account}}/{room}/{{name}}"
+    one = f"/v1/iam/{room}/{{name}}"
     who = ("account", "name")
-    bounded = Word("permission boundary; none takes it away", "PUT", one + "/boundary", (*who, "arn?"), (), _boundary)
-    tagged = Word("replace all tags", "PUT", one + "/tags", who, ("tag*",), lambda given: {"tags": _tags(given)})
-    return {"boundary": bounded, "tag": tagged}
+    return {
+        "boundary": Word("permission boundary", "PUT", _of(one + "/boundary"), (*who, "arn"), (), _chosen("arn")),
+        "unbound": Word("take the permission boundary away", "DELETE", _of(one + "/boundary"), who),
+        "tag": Word(
+            "replace all tags", "PUT", _of(one + "/tags"), who, ("tag*",), lambda given: {"tags": _tags(given)}
+        ),
+    }
 
 
-_ACCOUNT: Final = "/admin/v1/accounts/{account}"
 _KEYS: Final = ("access_key", "secret_key")
 _IDENTITY: Final = ("account_id", "canonical_id", "display_name", "email")
 _SUBJECTS: Final = {
@@ -108,35 +125,35 @@ _SUBJECTS: Final = {
     "gc": "collection of freed chunks",
     "lifecycle": "how a bucket's lifecycle rules went, and what they would do now",
 }
-_OF_KEY: Final = "/admin/v1/accounts/{account}{of_user}/keys"
 _SWITCHES: Final = {"activate": True, "deactivate": False}
-_MEMBER: Final = _ACCOUNT + "/groups/{name}/members/{user}"
-_POLICY: Final = _ACCOUNT + "/policies/{name}"
-_KMS: Final = "/admin/v1/kms/keys"
+_MEMBER: Final = _of("/v1/iam/groups/{name}/members/{user}")
+_POLICY: Final = "/v1/iam/policies/{name}"
+_KMS: Final = "/v1/kms/keys"
+_KMS_KEY: Final = _KMS + "/{key}"
 
 WORDS: Final[Mapping[str, Mapping[str, Word]]] = {
     "account": {
         "create": Word(
             "make an account with one access key; what is not given is generated",
             "POST",
-            "/admin/v1/accounts",
+            "/v1/accounts",
             ("name",),
             (*_KEYS, *_IDENTITY),
             _chosen("name", *_KEYS, *_IDENTITY),
         ),
-        "list": Word("every account", "GET", "/admin/v1/accounts"),
-        "delete": Word("remove an account and all that is in it", "DELETE", "/admin/v1/accounts/{name}", ("name",)),
+        "list": Word("every account", "GET", "/v1/accounts"),
+        "delete": Word("remove an account and all that is in it", "DELETE", "/v1/accounts/{name}", ("name",)),
     },
     "user": {
         "create": Word(
-            "make a user", "POST", _ACCOUNT + "/users", ("account", "name"), ("path", "boundary", "tag*"), _with_tags
+            "make a user", "POST", _of("/v1/iam/users"), ("account", "name"), ("path", "boundary", "tag*"), _user
         ),
         **_holder("users"),
         **_tagged("users"),
     },
     "group": {
         "create": Word(
-            "make a group", "POST", _ACCOUNT + "/groups", ("account", "name"), ("path",), _chosen("name", "path")
+            "make a group", "POST", _of("/v1/iam/groups"), ("account", "name"), ("path",), _chosen("name", "path")
         ),
         **_holder("groups"),
         "add": Word("put a user in", "PUT", _MEMBER, ("account", "name", "user")),
@@ -146,7 +163,7 @@ WORDS: Final[Mapping[str, Mapping[str, Word]]] = {
         "create": Word(
             "make a role with the trust policy of a file",
             "POST",
-            _ACCOUNT + "/roles",
+            _of("/v1/iam/roles"),
             ("account", "name", "file"),
             ("path", "boundary", "session_seconds", "tag*"),
             _role,
@@ -156,7 +173,7 @@ WORDS: Final[Mapping[str, Mapping[str, Word]]] = {
         "trust": Word(
             "replace the trust policy",
             "PUT",
-            _ACCOUNT + "/roles/{name}/trust",
+            _of("/v1/iam/roles/{name}/trust"),
             ("account", "name", "file"),
             (),
             _document,
@@ -166,18 +183,18 @@ WORDS: Final[Mapping[str, Mapping[str, Word]]] = {
         "create": Word(
             "make a managed policy from a file",
             "POST",
-            _ACCOUNT + "/policies",
+            _of("/v1/iam/policies"),
             ("account", "name", "file"),
             ("path",),
             lambda given: {**_chosen("name", "path")(given), **_document(given)},
         ),
-        "list": Word("those of an account", "GET", _ACCOUNT + "/policies", ("account",)),
-        "show": Word("everything about one", "GET", _POLICY, ("account", "name")),
-        "delete": Word("remove one that is attached to nothing", "DELETE", _POLICY, ("account", "name")),
+        "list": Word("those of an account", "GET", _of("/v1/iam/policies"), ("account",)),
+        "show": Word("everything about one", "GET", _of(_POLICY), ("account", "name")),
+        "delete": Word("remove one that is attached to nothing", "DELETE", _of(_POLICY), ("account", "name")),
         "update": Word(
             "make a file its newest version, in force at once",
             "POST",
-            _POLICY + "/versions",
+            _of(_POLICY + "/versions"),
             ("account", "name", "file"),
             (),
             lambda given: {**_document(given), "default": True},
@@ -185,24 +202,24 @@ WORDS: Final[Mapping[str, Mapping[str, Word]]] = {
         "default": Word(
             "put a version in force",
             "PUT",
-            _POLICY + "/default",
+            _of(_POLICY + "/default"),
             ("account", "name", "version"),
             (),
             _chosen("version"),
         ),
         "delete-version": Word(
-            "remove a version", "DELETE", _POLICY + "/versions/{version}", ("account", "name", "version")
+            "remove a version", "DELETE", _of(_POLICY + "/versions/{version}"), ("account", "name", "version")
         ),
     },
     "key": {
-        "create": Word("one more key", "POST", _OF_KEY, ("account",), ("user", *_KEYS), _chosen(*_KEYS)),
-        "list": Word("keys without their secrets", "GET", _OF_KEY, ("account",), ("user",)),
-        "delete": Word("remove a key", "DELETE", _OF_KEY + "/{key}", ("account", "key"), ("user",)),
+        "create": Word("one more key", "POST", _key(), ("account",), ("user", *_KEYS), _chosen(*_KEYS)),
+        "list": Word("keys without their secrets", "GET", _key(), ("account",), ("user",)),
+        "delete": Word("remove a key", "DELETE", _key("/{key}"), ("account", "key"), ("user",)),
         **{
             verb: Word(
                 f"{verb} a key",
-                "PUT",
-                _OF_KEY + "/{key}",
+                "PATCH",
+                _key("/{key}"),
                 ("account", "key"),
                 ("user",),
                 lambda given: {"active": _SWITCHES[given["verb"]]},
@@ -221,8 +238,10 @@ WORDS: Final[Mapping[str, Mapping[str, Word]]] = {
         ),
         "list": Word("every key", "GET", _KMS),
         "rotate": Word("new material for what is encrypted from now on", "POST", _KMS + "/{key}/rotate", ("key",)),
-        "enable": Word("let it encrypt and decrypt", "POST", _KMS + "/{key}/enable", ("key",)),
-        "disable": Word("let it do nothing", "POST", _KMS + "/{key}/disable", ("key",)),
+        "enable": Word(
+            "let it encrypt and decrypt", "PATCH", _KMS + "/{key}", ("key",), (), lambda _: {"enabled": True}
+        ),
+        "disable": Word("let it do nothing", "PATCH", _KMS_KEY, ("key",), (), lambda _: {"enabled": False}),
         "delete": Word(
             "schedule its deletion",
             "DELETE",
@@ -234,15 +253,15 @@ WORDS: Final[Mapping[str, Mapping[str, Word]]] = {
     },
     "cluster": {**CLUSTER_WORDS, **MANAGER_WORDS},
     "lifecycle": {
-        "status": Word("the last pass, by rule", "GET", "/admin/v1/lifecycle/{bucket}", ("bucket",)),
-        "dry-run": Word("what would be done now", "POST", "/admin/v1/lifecycle/{bucket}/dry-run", ("bucket",)),
+        "status": Word("the last pass, by rule", "GET", "/v1/lifecycle/{bucket}", ("bucket",)),
+        "dry-run": Word("what would be done now", "POST", "/v1/lifecycle/{bucket}/dry-run", ("bucket",)),
     },
     "gc": {
-        "status": Word("what waits to be collected", "GET", "/admin/v1/gc"),
+        "status": Word("what waits to be collected", "GET", "/v1/gc"),
         "run": Word(
             "collect now, without waiting for the grace; what was released in the last seconds stays",
             "POST",
-            "/admin/v1/gc",
+            "/v1/gc",
         ),
     },
 }

@@ -340,11 +340,27 @@ HEARTBEAT_SECONDS: Final = 2.0  # between two heartbeats of a node
 HEARTBEAT_SECONDS_MAX: Final = 10.0  # a node silent for so long is down
 CONTROL_NODES_MAX: Final = 4_096  # nodes a leader remembers the heartbeats of
 CONTROL_WORKS_MAX: Final = 16  # kinds of work in one heartbeat; there are three
+ADMIN_PAGE: Final = 100  # entries of a page of the admin API, unless another number is asked for
+ADMIN_PAGE_MAX: Final = 1_000
 RELAY_CONNECTIONS_MAX: Final = 32  # commands of a node's workers under way at one time; the others wait
 RELAY_SECONDS_MAX: Final = 15.0  # for one exchange: longer than the managers are asked
 RELAY_SEEN_SECONDS_MAX: Final = 2.0  # a worker waits so long for its own change to be on its disk
 RELAY_LOOK_SECONDS: Final = 0.01  # between two looks for it
 MIRROR_SECONDS_MIN: Final = 0.1  # between two writes of the followed state to a node's disk
+
+# --- what is told of requests afterwards (docs/design/explain.md)
+TRACE_FILE_BYTES: Final = 4 * MIB  # of a worker's newest requests; as many again in the file before it
+TRACE_UNWRITTEN_MAX: Final = 8_192  # lines of one worker between two writings; the oldest are forgotten
+TRACE_FILES_MAX: Final = 64  # of workers that are and were; those written longest ago go
+TRACE_TEXT_CHARS_MAX: Final = 1_024  # of one text in a trace or an audit line; a key has as many bytes
+AUDIT_WAITING_MAX: Final = 8_192  # lines of one process, for each sink; with more waiting, new ones are dropped
+AUDIT_LINE_BYTES_MAX: Final = 8 * KIB  # one line; longer texts are cut
+AUDIT_WRITE_BYTES_MAX: Final = 64 * KIB  # lines written by one call, so that those of several processes do not mix
+AUDIT_POST_LINES_MAX: Final = 500  # lines in one request to the webhook
+AUDIT_FLUSH_SECONDS: Final = 0.25  # between two writings
+SIMULATED_CONTEXT_MAX: Final = 256  # condition keys, and values of one, in a simulation
+SIMULATED_POLICIES_MAX: Final = 10  # session policies in a simulation: as many as a session has
+SIMULATED_PAIRS_MAX: Final = 1_000  # actions times resources of one simulation
 
 # --- Raft (app/adapters/cluster/raft); times measured: docs/design/raft.md
 RAFT_ELECTION_MS: Final = 300  # the least silence before an election; the most is twice that

@@ -56,9 +56,9 @@ class Load:
             name = f"soak-{number}-{made}"
             made += 1
             try:
-                client.ask("POST", "/admin/v1/accounts", {"name": name})
+                client.ask("POST", "/v1/accounts", {"name": name})
                 if made % 3 == 0:
-                    client.ask("DELETE", f"/admin/v1/accounts/{name}")
+                    client.ask("DELETE", f"/v1/accounts/{name}")
                 else:
                     self.acknowledged.add(name)
                 self.counts["proposed"] += 1

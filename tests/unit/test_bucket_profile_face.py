@@ -6,12 +6,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 from app.adapters.cluster.local import Writer
 from app.core.cluster import AccessKey, Account, PutRoot
-from app.faces.http.admin import Gate, admin_blueprint, bucket_profiles
+from app.faces.http.admin import Face, Gate, admin_application, bucket_profiles
 from app.services.gate.callers import Callers
 from roles.running import SOURCES
 from tests.placed_room import placed
@@ -32,10 +31,8 @@ def ask(tmp_path: Path) -> Iterator[Ask]:
     bugs: list[BaseException] = []
     with placed(COLD, 8) as room:
         profiles = Cluster(tmp_path, room).bucket_profiles
-        flask = Flask("admin", static_folder=None)
-        rooms = [lambda face, gate: bucket_profiles.add(face, gate, profiles)]
-        flask.register_blueprint(admin_blueprint(gate, rooms, bugs.append))
-        client = flask.test_client()
+        face = Face(lambda: "", lambda: (b"", "text/plain"), bucket_profiles.endpoints(profiles))
+        client = admin_application(gate, face, bugs.append).test_client()
         yield lambda method, bucket, body=None, key=ROOT: asked(client, method, bucket, body, key)
     writer.close()
     assert not bugs
@@ -59,6 +56,6 @@ def test_a_bucket_is_told_its_class_and_forgets_it_again(ask: Ask) -> None:
 
 def test_what_is_wrong_is_refused_in_one_line(ask: Ask) -> None:
     assert ask("PUT", "bucket", {"storage_class": "WARM"})[1]["error"] == "InvalidStorageClass"
-    assert ask("PUT", "bucket", {})[1]["error"] == "InvalidArgument"
+    assert ask("PUT", "bucket", {})[1]["error"] == "InvalidRequest"
     assert ask("GET", "nowhere")[1]["error"] == "NoSuchBucket"
     assert ask("GET", "bucket", key=Credentials(ROOT.access_key, "wrong"))[1]["error"] == "SignatureDoesNotMatch"

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Mapping
 
 import pytest
-from flask import Flask
 from werkzeug.serving import make_server
 
 from app.adapters.cluster.local import Writer
@@ -17,7 +16,7 @@ from app.core.cluster import AccessKey, Account, Outcome, PutRoot
 from app.core.cluster.layout_commands import FoundCluster, GroupsMoved, RegisterNode
 from app.core.layout.placement import DRAINING
 from app.core.layout.reports import DeviceReport, LedgerReport, NodeHealth, NodeReport, WorkReport
-from app.faces.http.admin import Gate, admin_blueprint, cluster
+from app.faces.http.admin import Face, Gate, admin_application, cluster
 from app.services.call import Sources
 from app.services.control.cluster_changes import ClusterChanges
 from app.services.control.cluster_status import ClusterStatus
@@ -114,10 +113,9 @@ def rig(tmp_path, monkeypatch, capsys) -> Iterator[Rig]:
     )
     status = ClusterStatus(writer, heard, sources.now_ms)
     changes = ClusterChanges(control_plane.desk(writer, sources), heard)
-    flask = Flask("admin", static_folder=None)
     bugs: list[BaseException] = []
-    rooms = [lambda face, gate: cluster.add(face, gate, status, changes)]
-    flask.register_blueprint(admin_blueprint(gate, rooms, bugs.append))
+    face = Face(lambda: "", lambda: (b"", "text/plain"), cluster.endpoints(status, changes))
+    flask = admin_application(gate, face, bugs.append)
     server = make_server("127.0.0.1", 0, flask)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

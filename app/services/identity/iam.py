@@ -37,6 +37,7 @@ from app.core.cluster import (
     SetTrust,
     User,
     Who,
+    arn,
 )
 from app.core.cluster.identities import ROOMS
 from app.core.errors import S3Error
@@ -97,6 +98,13 @@ class Iam:
         if found is None:
             raise CommandRefused("NoSuchEntity", f"The {who.kind} with name {who.name} cannot be found.")
         return found
+
+    def arn_of(self, account_id: str, kind: str, name: str) -> str:
+        """The ARN of what has that name, or of what would have it at the path "/"."""
+        state = self._desk.cluster.state()
+        account = state.accounts.get(state.by_account_id.get(account_id, ""))
+        entity: Entity | None = None if account is None else getattr(account, ROOMS[kind]).get(name)
+        return f"arn:aws:iam::{account_id}:{kind}/{name}" if entity is None else arn(account_id, entity)
 
     def create(self, who: Who, wanted: Wanted) -> Entity:
         """A user, group, role, managed policy or OIDC provider, as `who` says."""

@@ -1,39 +1,48 @@
-"""The admin face: health, metrics, identities, keys and collection, as JSON over HTTP for operators and the command.
+"""The admin face: health, metrics and the /v1 endpoints, as JSON over HTTP for operators, the command and curl.
 
-Knows how a role's rooms become one face, and the error edge. Must not know what they do. Closed by default: gate.py.
+Knows how a role's endpoints become one face, and the error edge. Must not know what they do. Closed by default: see
+gate.py.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from flask import Blueprint, Flask, Response
 
 from app.core.errors import Conflict, Full, Missing, S3Error, StoreError
+from app.faces.http.admin import openapi, probes
+from app.faces.http.admin.endpoints import Endpoint, bind
 from app.faces.http.admin.gate import Gate
 from app.faces.http.admin.json_wire import failure
 from app.services.identity.commanding import CommandRefused
 
-__all__ = ["Gate", "Room", "admin_blueprint", "refuse_other_origins"]
+__all__ = ["Face", "Gate", "admin_application"]
 
 _STORE_STATUS: Final = {Missing: 404, Conflict: 409, Full: 507}
 
 
-Room = Callable[[Blueprint, Gate], None]
-"""Adds its routes to the face: `accounts.add` and its like, with the use cases given."""
+@dataclass(frozen=True, slots=True)
+class Face:
+    """What a role shows. `unready()` says why it cannot serve, "" when it can; `exposition()` gives the metrics' text
+    and content type."""
+
+    unready: Callable[[], str]
+    exposition: Callable[[], tuple[bytes, str]]
+    endpoints: Sequence[Endpoint] = ()
 
 
-def admin_blueprint(gate: Gate, rooms: Iterable[Room], report: Callable[[BaseException], None]) -> Blueprint:
-    """The routes of one role's face. Every error leaves as {"error", "message"}; bugs are told to `report`."""
-    face = Blueprint("admin", __name__)
-    for add in rooms:
-        add(face, gate)
-    _add_errors(face, report)
-    return face
-
-
-def refuse_other_origins(flask: Flask) -> Flask:
-    """No page of another origin administers: there is nothing to ask first."""
+def admin_application(gate: Gate, face: Face, report: Callable[[BaseException], None]) -> Flask:
+    """The face as a WSGI application. Every error leaves as {"error", "message"}; bugs are told to `report`."""
+    flask = Flask("zapfs-admin", static_folder=None)
+    # No page of another origin administers: there is nothing to ask first.
     flask.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    blueprint = Blueprint("admin", __name__)
+    probes.add(blueprint, gate, face.unready, face.exposition)
+    if face.endpoints:
+        bind(blueprint, gate.handle, openapi.described(face.endpoints))
+    _add_errors(blueprint, report)
+    flask.register_blueprint(blueprint)
     return flask
 
 

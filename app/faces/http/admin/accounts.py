@@ -1,90 +1,216 @@
-"""Accounts, and the access keys of accounts and users. Knows paths and JSON; a secret is in the answer that made it
-and in no other.
+"""Accounts, and the access keys of accounts themselves. Knows paths and shapes only.
+
+Of the operator's account only: whoever makes accounts decides who may own anything at all.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final
-
-from flask import Blueprint, Response
-
 from app.core.cluster import AccessKey, Account, Holder
-from app.faces.http.admin.gate import Gate
-from app.faces.http.admin.json_wire import answer, done, fields, needed
+from app.faces.http.admin.endpoints import SYSTEM, Asked, Endpoint, Shape
+from app.faces.http.admin.times import shown_time
 from app.services.identity.control import Control, CreatedKey, NewAccount
-
-_CHOICES: Final[Mapping[str, type]] = dict.fromkeys(NewAccount.__dataclass_fields__, str)
-_ACCOUNTS: Final = "/admin/v1/accounts"
-_OF_ACCOUNT: Final = f"{_ACCOUNTS}/<account>/keys"
-_OF_USER: Final = f"{_ACCOUNTS}/<account>/users/<user>/keys"
+from app.services.identity.iam import Iam
 
 
-def add(face: Blueprint, gate: Gate, control: Control) -> None:
-    """The routes."""
+class NewAccountShape(Shape):
+    """What is not given is generated; e-mail and display name stay empty."""
 
-    @face.get(_ACCOUNTS)
-    def list_accounts() -> Response:
-        gate.admitted()
-        return answer({"accounts": [_shown(account) for account in control.accounts()]})
-
-    @face.post(_ACCOUNTS)
-    def create_account() -> Response:
-        account, key = control.create(NewAccount(**{"name": "", **fields(gate.admitted(), **_CHOICES)}))
-        return answer({**_shown(account), **_secret(key)}, 201)
-
-    @face.delete(f"{_ACCOUNTS}/<account>")
-    def delete_account(account: str) -> Response:
-        gate.admitted()
-        control.delete(account)
-        return done()
-
-    _add_keys(face, gate, control)
+    name: str
+    access_key: str = ""
+    secret_key: str = ""
+    account_id: str = ""
+    canonical_id: str = ""
+    display_name: str = ""
+    email: str = ""
 
 
-def _add_keys(face: Blueprint, gate: Gate, control: Control) -> None:
-    @face.get(_OF_ACCOUNT)
-    @face.get(_OF_USER)
-    def list_keys(account: str, user: str = "") -> Response:
-        gate.admitted()
-        return answer({"keys": [shown_key(key) for key in control.keys(Holder(account, user))]})
+class KeyShape(Shape):
+    """An access key without its secret. `status`: Active or Inactive."""
 
-    @face.post(_OF_ACCOUNT)
-    @face.post(_OF_USER)
-    def create_key(account: str, user: str = "") -> Response:
-        chosen = fields(gate.admitted(), access_key=str, secret_key=str)
-        return answer(_secret(control.add_key(Holder(account, user), **chosen)), 201)
-
-    @face.put(f"{_OF_ACCOUNT}/<key>")
-    @face.put(f"{_OF_USER}/<key>")
-    def update_key(account: str, key: str, user: str = "") -> Response:
-        active = needed(gate.admitted(), "active", bool)
-        control.set_key_active(Holder(account, user), key, active)
-        return done()
-
-    @face.delete(f"{_OF_ACCOUNT}/<key>")
-    @face.delete(f"{_OF_USER}/<key>")
-    def delete_key(account: str, key: str, user: str = "") -> Response:
-        gate.admitted()
-        control.remove_key(Holder(account, user), key)
-        return done()
+    access_key: str
+    status: str
+    created: str
 
 
-def shown_key(key: AccessKey) -> dict[str, Any]:
+class CreatedKeyShape(KeyShape):
+    """An access key and its secret, for the only time it is shown."""
+
+    secret_key: str
+
+
+class NewKeyShape(Shape):
+    """What is not given is generated."""
+
+    access_key: str = ""
+    secret_key: str = ""
+
+
+class KeyChangeShape(Shape):
+    """Whether signatures with the key are believed."""
+
+    active: bool
+
+
+class KeysShape(Shape):
+    """Every key of a holder."""
+
+    access_keys: list[KeyShape]
+
+
+class AccountShape(Shape):
+    """`canonical_id`: the Owner ID of S3. `root`: whether it is the operator's."""
+
+    name: str
+    account_id: str
+    canonical_id: str
+    display_name: str
+    email: str
+    created: str
+    root: bool
+    disabled: bool
+    access_keys: list[KeyShape]
+
+
+class CreatedAccountShape(AccountShape):
+    """An account, and its first key's secret for the only time it is shown."""
+
+    access_key: str
+    secret_key: str
+
+
+class AccountsShape(Shape):
+    """Every account, by name."""
+
+    accounts: list[AccountShape]
+
+
+class AccountChangeShape(Shape):
+    """Nobody of a disabled account is believed, by no key and no session."""
+
+    disabled: bool
+
+
+_ALL = "/accounts"
+_ONE = "/accounts/{name}"
+_KEYS = _ONE + "/access-keys"
+_KEY = _KEYS + "/{access_key}"
+
+
+def endpoints(control: Control, iam: Iam) -> list[Endpoint]:
+    """Accounts and their keys."""
+
+    def create(asked: Asked) -> CreatedAccountShape:
+        account, key = control.create(NewAccount(**asked.body.model_dump()))
+        shown = _shown(account).model_dump()
+        return CreatedAccountShape(**shown, access_key=key.access_key, secret_key=key.secret_key)
+
+    def change(asked: Asked) -> AccountShape:
+        iam.set_disabled(Holder(asked.names["name"]), asked.body.disabled)
+        return _shown(iam.account(asked.names["name"]))
+
+    def listed(_: Asked) -> AccountsShape:
+        return AccountsShape(accounts=[_shown(one) for one in control.accounts()])
+
+    def get(asked: Asked) -> AccountShape:
+        return _shown(iam.account(asked.names["name"]))
+
+    def delete(asked: Asked) -> None:
+        control.delete(asked.names["name"])
+
+    return [
+        Endpoint("GET", _ALL, "ListAccounts", "Every account.", listed, SYSTEM, returned=AccountsShape),
+        Endpoint(
+            "POST",
+            _ALL,
+            "CreateAccount",
+            "An account with one access key.",
+            create,
+            SYSTEM,
+            body=NewAccountShape,
+            returned=CreatedAccountShape,
+            status=201,
+        ),
+        Endpoint("GET", _ONE, "GetAccount", "One account.", get, SYSTEM, returned=AccountShape),
+        Endpoint(
+            "PATCH",
+            _ONE,
+            "UpdateAccount",
+            "Disable an account, or believe it again.",
+            change,
+            SYSTEM,
+            body=AccountChangeShape,
+            returned=AccountShape,
+        ),
+        Endpoint(
+            "DELETE",
+            _ONE,
+            "DeleteAccount",
+            "Remove an account with all in it; its buckets stay.",
+            delete,
+            SYSTEM,
+        ),
+        *_key_endpoints(control),
+    ]
+
+
+def _key_endpoints(control: Control) -> list[Endpoint]:
+    def listed(asked: Asked) -> KeysShape:
+        return KeysShape(access_keys=[shown_key(key) for key in control.keys(Holder(asked.names["name"]))])
+
+    def create(asked: Asked) -> CreatedKeyShape:
+        return made_key(control, Holder(asked.names["name"]), asked.body)
+
+    def change(asked: Asked) -> None:
+        control.set_key_active(Holder(asked.names["name"]), asked.names["access_key"], asked.body.active)
+
+    def delete(asked: Asked) -> None:
+        control.remove_key(Holder(asked.names["name"]), asked.names["access_key"])
+
+    return [
+        Endpoint("GET", _KEYS, "ListAccountKeys", "Keys of an account itself.", listed, SYSTEM, returned=KeysShape),
+        Endpoint(
+            "POST",
+            _KEYS,
+            "CreateAccountKey",
+            "One more key of an account itself.",
+            create,
+            SYSTEM,
+            body=NewKeyShape,
+            returned=CreatedKeyShape,
+            status=201,
+        ),
+        Endpoint(
+            "PATCH",
+            _KEY,
+            "UpdateAccountKey",
+            "Switch a key on or off.",
+            change,
+            SYSTEM,
+            body=KeyChangeShape,
+        ),
+        Endpoint("DELETE", _KEY, "DeleteAccountKey", "Remove a key for good.", delete, SYSTEM),
+    ]
+
+
+def made_key(control: Control, holder: Holder, wanted: NewKeyShape) -> CreatedKeyShape:
+    """A new key of a holder."""
+    created: CreatedKey = control.add_key(holder, wanted.access_key, wanted.secret_key)
+    key = next(one for one in control.keys(holder) if one.access_key == created.access_key)
+    return CreatedKeyShape(**shown_key(key).model_dump(), secret_key=created.secret_key)
+
+
+def shown_key(key: AccessKey) -> KeyShape:
     """A key without its secret."""
-    return {"access_key": key.access_key, "status": key.status, "created_ms": key.created_ms}
+    return KeyShape(access_key=key.access_key, status=key.status, created=shown_time(key.created_ms))
 
 
-def _shown(account: Account) -> dict[str, Any]:
-    return {
-        "name": account.name,
-        "account_id": account.account_id,
-        "canonical_id": account.canonical_id,
-        "display_name": account.shown_name,
-        "email": account.email,
-        "created_ms": account.created_ms,
-        "root": account.root,
-        "access_keys": [key.access_key for key in account.keys],
-    }
-
-
-def _secret(key: CreatedKey) -> dict[str, str]:
-    return {"access_key": key.access_key, "secret_key": key.secret_key}
+def _shown(account: Account) -> AccountShape:
+    return AccountShape(
+        name=account.name,
+        account_id=account.account_id,
+        canonical_id=account.canonical_id,
+        display_name=account.shown_name,
+        email=account.email,
+        created=shown_time(account.created_ms),
+        root=account.root,
+        disabled=account.disabled,
+        access_keys=[shown_key(key) for key in account.keys],
+    )

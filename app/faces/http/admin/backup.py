@@ -48,9 +48,7 @@ class TargetsShape(Shape):
     targets: list[TargetShape]
 
 
-def endpoints(
-    backups: Backups, targets: Callable[[], Sequence[TargetStatus]], interval_s: int
-) -> list[Endpoint]:
+def endpoints(backups: Backups, targets: Callable[[], Sequence[TargetStatus]], interval_s: int) -> list[Endpoint]:
     """`targets`: how scheduled backups stand, of which one is made each `interval_s`."""
 
     def create_backup(_: Asked) -> Raw:

@@ -1,31 +1,42 @@
-"""The storage class a bucket's STANDARD writes are kept as. Knows paths and JSON only."""
+"""The storage class a bucket's STANDARD writes are kept as. Knows paths and shapes only."""
 
 from typing import Final
 
-from flask import Blueprint, Response
-
-from app.faces.http.admin.gate import Gate
-from app.faces.http.admin.json_wire import answer, done, needed
+from app.faces.http.admin.endpoints import SYSTEM, Asked, Endpoint, Shape
 from app.services.content.bucket_profiles import BucketProfiles
 
-_PROFILE: Final = "/v1/buckets/<bucket>/profile"
+
+class BucketProfileShape(Shape):
+    """`storage_class`: "" where the bucket says nothing."""
+
+    storage_class: str
 
 
-def add(face: Blueprint, gate: Gate, profiles: BucketProfiles) -> None:
-    """The routes. Body and answer: {"storage_class": NAME}; "" where the bucket says nothing."""
+_PROFILE: Final = "/buckets/{bucket}/profile"
 
-    @face.get(_PROFILE)
-    def bucket_profile(bucket: str) -> Response:
-        gate.admitted()
-        return answer({"storage_class": profiles.get(bucket)})
 
-    @face.put(_PROFILE)
-    def set_bucket_profile(bucket: str) -> Response:
-        profiles.put(bucket, needed(gate.admitted(), "storage_class", str))
-        return done()
+def endpoints(profiles: BucketProfiles) -> list[Endpoint]:
+    """Served by gateways."""
 
-    @face.delete(_PROFILE)
-    def unset_bucket_profile(bucket: str) -> Response:
-        gate.admitted()
-        profiles.delete(bucket)
-        return done()
+    def get(asked: Asked) -> BucketProfileShape:
+        return BucketProfileShape(storage_class=profiles.get(asked.names["bucket"]))
+
+    def put(asked: Asked) -> None:
+        profiles.put(asked.names["bucket"], asked.body.storage_class)
+
+    def delete(asked: Asked) -> None:
+        profiles.delete(asked.names["bucket"])
+
+    return [
+        Endpoint(
+            "GET",
+            _PROFILE,
+            "GetBucketProfile",
+            "The class a bucket's STANDARD writes are kept as.",
+            get,
+            SYSTEM,
+            returned=BucketProfileShape,
+        ),
+        Endpoint("PUT", _PROFILE, "PutBucketProfile", "Choose it.", put, SYSTEM, body=BucketProfileShape),
+        Endpoint("DELETE", _PROFILE, "DeleteBucketProfile", "STANDARD is itself again.", delete, SYSTEM),
+    ]

@@ -1,89 +1,170 @@
-"""The cluster: how it is, and changing its devices, profiles and healing. Knows paths and JSON only."""
+"""The cluster: how it is, and changing its devices, profiles and healing. Knows paths and shapes only.
 
-from collections.abc import Callable, Mapping
+Of the operator's account only.
+"""
+
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
-from flask import Blueprint, Response
+from pydantic import Field
 
-from app.core.errors import S3Error
-from app.faces.http.admin.gate import Gate
-from app.faces.http.admin.json_wire import answer, done, fields
+from app.faces.http.admin.endpoints import SYSTEM, Asked, Endpoint, Shape, Told
 from app.services.control.cluster_changes import Chosen, ClusterChanges
 from app.services.control.cluster_status import ClusterStatus
 
-_CLUSTER: Final = "/v1/cluster"
-_PROFILE: Final[Mapping[str, type]] = {
-    "copies": int,
-    "data": int,
-    "parity": int,
-    "compression": str,
-    "inline_bytes": int,
-}
-_HEALING: Final[Mapping[str, Mapping[str, type]]] = {
-    "repair": {"rate": int, "paused": bool},
-    "rebalance": {"rate": int, "paused": bool},
-    "scrub": {"rate": int, "paused": bool, "days": int, "now": bool},
-}
+
+class DevicesShape(Shape):
+    """Which devices: by number, all of some nodes, all that wait."""
+
+    devices: list[int] = Field(default_factory=list)
+    nodes: list[str] = Field(default_factory=list)
+    waiting: bool = False
 
 
-def add(face: Blueprint, gate: Gate, status: ClusterStatus, changes: ClusterChanges) -> None:
-    """The routes."""
-    _add_status(face, gate, status)
+class RemovedDevicesShape(DevicesShape):
+    """`lost`: although their nodes are up; what is on them is given up."""
 
-    @face.post(f"{_CLUSTER}/<any(add,drain,remove):change>")
-    def change_devices(change: str) -> Response:
-        chosen = _chosen(gate.admitted(), removing=change == "remove")
-        acts: Mapping[str, Callable[[Chosen], Any]] = {
-            "add": changes.add,
-            "drain": changes.drain,
-            "remove": changes.remove,
-        }
-        return answer(acts[change](chosen))
-
-    @face.put(f"{_CLUSTER}/profiles/<storage_class>")
-    def put_profile(storage_class: str) -> Response:
-        changes.put_profile(storage_class, fields(gate.admitted(), **_PROFILE))
-        return done()
-
-    @face.post(f"{_CLUSTER}/<any(repair,rebalance,scrub):kind>")
-    def set_healing(kind: str) -> Response:
-        return answer({"kind": kind, **asdict(changes.heal(kind, fields(gate.admitted(), **_HEALING[kind])))})
+    lost: bool = False
 
 
-def _add_status(face: Blueprint, gate: Gate, status: ClusterStatus) -> None:
-    rooms: Mapping[str, Callable[[], Any]] = {
-        "nodes": status.nodes,
-        "devices": status.devices,
-        "profiles": status.profiles,
-    }
+class ProfileShape(Shape):
+    """Copies, or data and parity fragments. `compression`: zstd or none. What is not given stays, or is the default."""
 
-    @face.get(_CLUSTER)
-    def cluster_status() -> Response:
-        gate.admitted()
-        return answer(status.summary())
-
-    @face.get(f"{_CLUSTER}/<any(nodes,devices,profiles):what>")
-    def list_of_cluster(what: str) -> Response:
-        gate.admitted()
-        return answer({what: rooms[what]()})
-
-    @face.get(f"{_CLUSTER}/layout")
-    def cluster_layout() -> Response:
-        gate.admitted()
-        return answer(status.layout())
+    copies: int | None = None
+    data: int | None = None
+    parity: int | None = None
+    compression: str | None = None
+    inline_bytes: int | None = None
 
 
-def _chosen(content: bytes, *, removing: bool) -> Chosen:
-    """{"devices": [numbers], "nodes": [names], "waiting": true}, and "lost": true where devices are removed."""
-    kinds: dict[str, type] = {"devices": list, "nodes": list, "waiting": bool}
-    found = fields(content, **kinds, **({"lost": bool} if removing else {}))
-    for name, kind in (("devices", int), ("nodes", str)):
-        if any(type(one) is not kind for one in found.get(name, ())):
-            raise S3Error("InvalidArgument", f"{name} must be a list of {'numbers' if kind is int else 'texts'}.")
-    return Chosen(
-        tuple(found.get("devices", ())),
-        tuple(found.get("nodes", ())),
-        waiting=found.get("waiting", False),
-        lost=found.get("lost", False),
+class HealingShape(Shape):
+    """`rate`: bytes a second of one file host, 0 for its own setting."""
+
+    rate: int | None = None
+    paused: bool | None = None
+
+
+class ScrubShape(HealingShape):
+    """`days`: every byte is read once in so many. `now`: begin a pass at once."""
+
+    days: int | None = None
+    now: bool | None = None
+
+
+def endpoints(status: ClusterStatus, changes: ClusterChanges) -> list[Endpoint]:
+    """Served by managers."""
+    return [*_status(status), *_devices(changes), _profile(changes), *_healing(changes)]
+
+
+def _status(status: ClusterStatus) -> list[Endpoint]:
+    def rows(name: str, told: Callable[[], Any]) -> Callable[[Asked], Told]:
+        return lambda _: Told({name: told()})
+
+    lists: tuple[tuple[str, Callable[[], Any], str], ...] = (
+        ("nodes", status.nodes, "Every file host, and each gateway that was heard of."),
+        ("devices", status.devices, "Every device: state, status, how full it is."),
+        ("profiles", status.profiles, "Every profile with its blobs by redundancy."),
     )
+    told = [
+        Endpoint("GET", f"/cluster/{name}", f"List{name.capitalize()}", text, rows(name, of), SYSTEM, returned=Told)
+        for name, of, text in lists
+    ]
+    return [
+        Endpoint(
+            "GET",
+            "/cluster",
+            "GetCluster",
+            "Everything at a glance: epoch, whether it is healed and why not, the transition in flight, work and ETA.",
+            lambda _: Told(status.summary()),
+            SYSTEM,
+            returned=Told,
+        ),
+        *told,
+        Endpoint(
+            "GET",
+            "/cluster/layout",
+            "GetLayout",
+            "The maps from placement groups to devices.",
+            lambda _: Told(status.layout()),
+            SYSTEM,
+            returned=Told,
+        ),
+    ]
+
+
+def _devices(changes: ClusterChanges) -> list[Endpoint]:
+    def of(act: Callable[[Chosen], Any]) -> Callable[[Asked], Told]:
+        def answers(asked: Asked) -> Told:
+            given = asked.body.model_dump()
+            chosen = Chosen(
+                tuple(given["devices"]), tuple(given["nodes"]), given["waiting"], lost=given.get("lost", False)
+            )
+            return Told(act(chosen))
+
+        return answers
+
+    return [
+        Endpoint(
+            "POST",
+            "/cluster/add",
+            "AddDevices",
+            "Devices take their share from the next epoch on.",
+            of(changes.add),
+            SYSTEM,
+            body=DevicesShape,
+            returned=Told,
+        ),
+        Endpoint(
+            "POST",
+            "/cluster/drain",
+            "DrainDevices",
+            "Devices are emptied, and serve until they are.",
+            of(changes.drain),
+            SYSTEM,
+            body=DevicesShape,
+            returned=Told,
+        ),
+        Endpoint(
+            "POST",
+            "/cluster/remove",
+            "RemoveDevices",
+            "Forget devices that are empty, or lost.",
+            of(changes.remove),
+            SYSTEM,
+            body=RemovedDevicesShape,
+            returned=Told,
+        ),
+    ]
+
+
+def _profile(changes: ClusterChanges) -> Endpoint:
+    def put(asked: Asked) -> None:
+        changes.put_profile(asked.names["storage_class"], asked.body.model_dump(exclude_none=True))
+
+    return Endpoint(
+        "PUT",
+        "/cluster/profiles/{storage_class}",
+        "PutProfile",
+        "How objects of a storage class are kept from now on.",
+        put,
+        SYSTEM,
+        body=ProfileShape,
+    )
+
+
+def _healing(changes: ClusterChanges) -> list[Endpoint]:
+    def of(kind: str) -> Callable[[Asked], Told]:
+        return lambda asked: Told(
+            {"kind": kind, **asdict(changes.heal(kind, asked.body.model_dump(exclude_none=True)))}
+        )
+
+    rows: tuple[tuple[str, str, type[Shape], str], ...] = (
+        ("repair", "Repair", HealingShape, "How fast lost fragments are made anew."),
+        ("rebalance", "Rebalance", HealingShape, "How fast fragments move to where they belong."),
+        ("scrub", "Scrub", ScrubShape, "How fast stored bytes are verified."),
+    )
+    return [
+        Endpoint("POST", f"/cluster/{kind}", f"Set{word}", text, of(kind), SYSTEM, body=body, returned=Told)
+        for kind, word, body, text in rows
+    ]

@@ -1,25 +1,32 @@
-"""Collection of freed chunks: its status, and running it now. Knows paths and JSON only."""
+"""Collection of freed chunks: its status, and running it now. Knows paths and shapes only."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Blueprint, Response
+from app.faces.http.admin.endpoints import SYSTEM, Endpoint, Told
 
-from app.faces.http.admin.gate import Gate
-from app.faces.http.admin.json_wire import answer
-
-Told = Callable[[], Mapping[str, Any]]
+Gives = Callable[[], Mapping[str, Any]]
 
 
-def add(face: Blueprint, gate: Gate, status: Told, run: Told) -> None:
-    """Both give plain values."""
-
-    @face.get("/admin/v1/gc")
-    def gc_status() -> Response:
-        gate.admitted()
-        return answer(status())
-
-    @face.post("/admin/v1/gc")
-    def gc_run() -> Response:
-        gate.admitted()
-        return answer(run())
+def endpoints(status: Gives, run: Gives) -> list[Endpoint]:
+    """Both give plain values. Served where the database is."""
+    return [
+        Endpoint(
+            "GET",
+            "/gc",
+            "GetCollection",
+            "What waits to be collected, and how the last run went.",
+            lambda _: Told(dict(status())),
+            SYSTEM,
+            returned=Told,
+        ),
+        Endpoint(
+            "POST",
+            "/gc",
+            "RunCollection",
+            "Collect now what was freed.",
+            lambda _: Told(dict(run())),
+            SYSTEM,
+            returned=Told,
+        ),
+    ]

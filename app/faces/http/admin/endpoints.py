@@ -7,10 +7,11 @@ document (openapi.py) are made of it.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from flask import Blueprint, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, RootModel
 
 from app.services.call import Call
 
@@ -23,6 +24,10 @@ class Shape(BaseModel):
     """What a body or an answer looks like. Unknown fields are refused, and no text becomes a number."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Told(RootModel[dict[str, Any]]):
+    """An answer that is told as its use case gives it: an object whose fields the endpoint's text names."""
 
 
 class Raw(NamedTuple):
@@ -49,8 +54,11 @@ class Asked(NamedTuple):
 
 
 Answers = Callable[[Asked], BaseModel | Raw | None]
-ResourceOf = Callable[[str, Mapping[str, str]], str]
-"""(id of the account it is about, names of the path) -> the ARN policies name the resource by."""
+ResourceOf = Callable[[str, Mapping[str, str], Any], str]
+"""(id of the account it is about, names of the path, body) -> the ARN policies name the resource by."""
+KeysOf = Callable[[Mapping[str, str], Any], Mapping[str, tuple[str, ...]]]
+"""(names of the path, body) -> condition keys of the action's own ("iam:policyarn")."""
+NO_KEYS: Final[Mapping[str, tuple[str, ...]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,7 @@ class Endpoint:
     status: int = 200
     query: Mapping[str, str] = field(default_factory=dict)
     resource: ResourceOf | None = None
+    keys: KeysOf | None = None
     body_bytes_max: int = 1 << 20
 
     @property
@@ -85,15 +94,19 @@ class Endpoint:
         )
         return PREFIX + "/".join(turned)
 
-    def arn(self, account_id: str, names: Mapping[str, str]) -> str:
+    def arn(self, account_id: str, names: Mapping[str, str], body: Any) -> str:
         """The resource of a call."""
         if self.resource is not None:
-            return self.resource(account_id, names)
+            return self.resource(account_id, names, body)
         return "arn:aws:zapfs:::" + self.path.replace("*}", "}").lstrip("/").format(**names)
 
 
 Handle = Callable[[Endpoint, Mapping[str, str]], Response]
 """(endpoint, names of the path) -> the answer: admits, asks and answers. See gate.py."""
+
+
+def _called(handle: Handle, endpoint: Endpoint, **names: str) -> Response:
+    return handle(endpoint, names)
 
 
 def bind(face: Blueprint, handle: Handle, endpoints: Sequence[Endpoint]) -> None:
@@ -102,6 +115,6 @@ def bind(face: Blueprint, handle: Handle, endpoints: Sequence[Endpoint]) -> None
         face.add_url_rule(
             endpoint.rule,
             endpoint=f"{endpoint.action}{endpoint.method}{endpoint.path}".replace(".", "-"),
-            view_func=lambda endpoint=endpoint, **names: handle(endpoint, names),
+            view_func=partial(_called, handle, endpoint),
             methods=[endpoint.method],
         )

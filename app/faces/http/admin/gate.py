@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from app.core.auth import sigv4
 from app.core.errors import S3Error
 from app.core.limits import ADMIN_BODY_BYTES_MAX
-from app.faces.http.admin.endpoints import SYSTEM, Asked, Endpoint, Raw
+from app.faces.http.admin.endpoints import NO_KEYS, SYSTEM, Asked, Endpoint, Raw
 from app.faces.http.admin.json_wire import answer
 from app.ports.cluster import Cluster
 from app.services.call import Call, Caller, Facts, Sources, Stages
@@ -79,9 +79,10 @@ class Gate:
             content = body(endpoint.body_bytes_max)
             call = call._replace(caller=self.caller(content), facts=_facts())
             account, account_id = self._about(endpoint, call.caller)
-            resource = endpoint.arn(account_id, names)
-            demand(call, Deed(f"admin:{endpoint.action}", resource, account_id))
             meant = _meant(endpoint, content)
+            resource = endpoint.arn(account_id, names, meant)
+            keys = NO_KEYS if endpoint.keys is None else endpoint.keys(names, meant)
+            demand(call, Deed(f"admin:{endpoint.action}", resource, account_id, keys))
             made = endpoint.answers(Asked(call, account, names, request.args, meant, content))
             response = _answered(endpoint, made)
             status, error = response.status_code, ""

@@ -1,177 +1,249 @@
-"""Users, groups, roles and managed policies of an account. Knows paths and JSON only.
+"""Users, groups, roles, managed policies and OIDC providers: list, make, show, change, remove. Knows paths and shapes
+only; what they may do is in permissions.py."""
 
-Paths: /admin/v1/accounts/ACCOUNT/{users,groups,roles,policies}/NAME and what belongs to one below it.
-"""
-
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from flask import Blueprint, Response
+from pydantic import Field, create_model
 
-from app.core.cluster import Account, Entity, Group, ManagedPolicy, OidcProvider, Role, Who, arn
-from app.core.cluster.identities import ROOMS
-from app.core.limits import ROLE_SESSION_SECONDS
-from app.faces.http.admin.accounts import shown_key
-from app.faces.http.admin.gate import Gate
-from app.faces.http.admin.json_wire import answer, done, fields, needed
+from app.core.cluster import Holder, Who
+from app.faces.http.admin import accounts
+from app.faces.http.admin import entities as shapes
+from app.faces.http.admin.accounts import CreatedKeyShape, KeyChangeShape, KeysShape, NewKeyShape, shown_key
+from app.faces.http.admin.endpoints import Asked, Endpoint, Shape
+from app.faces.http.admin.entities import ABOUT, NAME_OF, PAGE, ROOM_OF, SHOWN, named, page, text_of, who
+from app.services.identity.control import Control
 from app.services.identity.iam import Iam, Wanted
 
-_KINDS: Final = {room: kind for kind, room in ROOMS.items()}
-_ALL: Final = "/admin/v1/accounts/<account>/<any(users,groups,roles,policies):room>"
-_ONE: Final = _ALL + "/<name>"
-_HOLDER: Final = "/admin/v1/accounts/<account>/<any(users,groups,roles):room>/<name>"
-_POLICY: Final = "/admin/v1/accounts/<account>/policies/<name>"
-_CHOICES: Final[Mapping[str, Mapping[str, type]]] = {
-    "users": {"path": str, "tags": dict, "boundary": str},
-    "groups": {"path": str},
-    "roles": {"path": str, "tags": dict, "boundary": str, "document": object, "session_seconds_max": int},
-    "policies": {"path": str, "document": object},
+
+class UserChangeShape(Shape):
+    """What is to change of a user; what is not given stays."""
+
+    disabled: bool | None = None
+    new_username: str | None = None
+    new_path: str | None = None
+
+
+class GroupChangeShape(Shape):
+    """What is to change of a group; what is not given stays."""
+
+    new_name: str | None = None
+    new_path: str | None = None
+
+
+class RoleChangeShape(Shape):
+    """What is to change of a role."""
+
+    description: str
+
+
+class OidcChangeShape(Shape):
+    """All audiences and thumbprints of a provider."""
+
+    client_ids: list[str]
+    thumbprints: list[str] = Field(default_factory=list)
+
+
+_SHAPES: Final[Mapping[str, tuple[type[Shape], type[Shape]]]] = {
+    "user": (shapes.NewUserShape, shapes.UserShape),
+    "group": (shapes.NewGroupShape, shapes.GroupShape),
+    "role": (shapes.NewRoleShape, shapes.RoleShape),
+    "policy": (shapes.NewPolicyShape, shapes.PolicyShape),
+    "oidc-provider": (shapes.NewOidcProviderShape, shapes.OidcProviderShape),
+}
+_WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "user": ("User", "Users"),
+    "group": ("Group", "Groups"),
+    "role": ("Role", "Roles"),
+    "policy": ("Policy", "Policies"),
+    "oidc-provider": ("OidcProvider", "OidcProviders"),
 }
 
 
-def add(face: Blueprint, gate: Gate, iam: Iam) -> None:
-    """The routes."""
-    _add_entities(face, gate, iam)
-    _add_permissions(face, gate, iam)
-    _add_attributes(face, gate, iam)
-    _add_versions(face, gate, iam)
+def endpoints(iam: Iam, control: Control) -> list[Endpoint]:
+    """Everything that is about one kind of entity as a whole."""
+    made = [one for kind in ROOM_OF for one in _of_kind(iam, kind)]
+    return made + _changes(iam) + _keys(control, iam)
 
 
-def _add_entities(face: Blueprint, gate: Gate, iam: Iam) -> None:
-    @face.get(_ALL)
-    def list_entities(account: str, room: str) -> Response:
-        gate.admitted()
-        found = iam.account(account)
-        entities = sorted(getattr(found, room).items())
-        return answer({room: [_shown(found, one) for _, one in entities]})
-
-    @face.post(_ALL)
-    def create_entity(account: str, room: str) -> Response:
-        chosen = fields(gate.admitted(), name=str, **_CHOICES[room])
-        name = chosen.pop("name", "")
-        made = iam.create(Who(account, _KINDS[room], name), Wanted(**chosen))
-        return answer(_shown(iam.account(account), made), 201)
-
-    @face.get(_ONE)
-    def get_entity(account: str, room: str, name: str) -> Response:
-        gate.admitted()
-        entity = iam.find(Who(account, _KINDS[room], name))
-        return answer(_shown(iam.account(account), entity) | _policies(entity))
-
-    @face.delete(_ONE)
-    def delete_entity(account: str, room: str, name: str) -> Response:
-        gate.admitted()
-        iam.delete(Who(account, _KINDS[room], name))
-        return done()
+def path_of(kind: str) -> str:
+    """As in "/iam/users/{name}"; an OIDC provider's name has slashes in it."""
+    return f"/iam/{ROOM_OF[kind]}/" + ("{name*}" if kind == "oidc-provider" else "{name}")
 
 
-def _add_permissions(face: Blueprint, gate: Gate, iam: Iam) -> None:
-    @face.put(f"{_HOLDER}/inline/<policy>")
-    def put_inline_policy(account: str, room: str, name: str, policy: str) -> Response:
-        document = needed(gate.admitted(), "document", object)
-        iam.put_inline(Who(account, _KINDS[room], name), policy, document)
-        return done()
+def _of_kind(iam: Iam, kind: str) -> list[Endpoint]:
+    room, (one, many), (new, shape) = ROOM_OF[kind], _WORDS[kind], _SHAPES[kind]
+    field = room.replace("-", "_")
+    listed_shape = create_model(f"{many}Shape", __base__=Shape, **{field: (list[shape], ...), "next": (str, ...)})  # type: ignore[call-overload, valid-type]
 
-    @face.delete(f"{_HOLDER}/inline/<policy>")
-    def delete_inline_policy(account: str, room: str, name: str, policy: str) -> Response:
-        gate.admitted()
-        iam.delete_inline(Who(account, _KINDS[room], name), policy)
-        return done()
+    def listed(asked: Asked) -> Shape:
+        account = iam.account(asked.account)
+        found, following = page(asked, getattr(account, field))
+        answer: Shape = listed_shape(**{field: [SHOWN[kind](account, each) for each in found], "next": following})
+        return answer
 
-    @face.put(f"{_HOLDER}/attached/<path:policy_arn>")
-    def attach_policy(account: str, room: str, name: str, policy_arn: str) -> Response:
-        gate.admitted()
-        iam.attach(Who(account, _KINDS[room], name), policy_arn)
-        return done()
+    def create(asked: Asked) -> Shape:
+        wanted = asked.body.model_dump()
+        name = wanted.pop(NAME_OF.get(kind, "name"))
+        for given, taken in (("trust", "document"), ("document", "document")):
+            if given in wanted:
+                wanted[taken] = text_of(wanted.pop(given))
+        lists = {each: tuple(wanted[each]) for each in ("client_ids", "thumbprints") if each in wanted}
+        entity = iam.create(Who(asked.account, kind, name), Wanted(**(wanted | lists)))
+        return SHOWN[kind](iam.account(asked.account), entity)
 
-    @face.delete(f"{_HOLDER}/attached/<path:policy_arn>")
-    def detach_policy(account: str, room: str, name: str, policy_arn: str) -> Response:
-        gate.admitted()
-        iam.detach(Who(account, _KINDS[room], name), policy_arn)
-        return done()
+    def get(asked: Asked) -> Shape:
+        return SHOWN[kind](iam.account(asked.account), iam.find(who(asked, kind)))
 
-    @face.put(f"{_HOLDER}/boundary")
-    def put_boundary(account: str, room: str, name: str) -> Response:
-        policy_arn = needed(gate.admitted(), "arn", str)
-        iam.set_boundary(Who(account, _KINDS[room], name), policy_arn)
-        return done()
+    def delete(asked: Asked) -> None:
+        iam.delete(who(asked, kind))
 
-
-def _add_attributes(face: Blueprint, gate: Gate, iam: Iam) -> None:
-    @face.put(f"{_HOLDER}/tags")
-    def put_tags(account: str, room: str, name: str) -> Response:
-        tags = needed(gate.admitted(), "tags", dict)
-        iam.set_tags(Who(account, _KINDS[room], name), tags)
-        return done()
-
-    @face.put("/admin/v1/accounts/<account>/roles/<name>/trust")
-    def put_trust(account: str, name: str) -> Response:
-        chosen = fields(gate.admitted(), document=object, session_seconds_max=int)
-        seconds = chosen.get("session_seconds_max", ROLE_SESSION_SECONDS)
-        iam.set_trust(Who(account, "role", name), chosen.get("document", ""), seconds)
-        return done()
-
-    @face.put("/admin/v1/accounts/<account>/groups/<group>/members/<user>")
-    def add_member(account: str, group: str, user: str) -> Response:
-        gate.admitted()
-        iam.set_member(account, group, user, member=True)
-        return done()
-
-    @face.delete("/admin/v1/accounts/<account>/groups/<group>/members/<user>")
-    def remove_member(account: str, group: str, user: str) -> Response:
-        gate.admitted()
-        iam.set_member(account, group, user, member=False)
-        return done()
-
-
-def _add_versions(face: Blueprint, gate: Gate, iam: Iam) -> None:
-    @face.post(f"{_POLICY}/versions")
-    def create_version(account: str, name: str) -> Response:
-        chosen = fields(gate.admitted(), document=object, default=bool)
-        who = Who(account, "policy", name)
-        iam.add_version(who, chosen.get("document", ""), chosen.get("default", False))
-        policy = iam.find(who)
-        return answer(_shown(iam.account(account), policy), 201)
-
-    @face.delete(f"{_POLICY}/versions/<version_id>")
-    def delete_version(account: str, name: str, version_id: str) -> Response:
-        gate.admitted()
-        iam.remove_version(Who(account, "policy", name), version_id)
-        return done()
-
-    @face.put(f"{_POLICY}/default")
-    def set_default_version(account: str, name: str) -> Response:
-        version_id = needed(gate.admitted(), "version", str)
-        iam.set_default_version(Who(account, "policy", name), version_id)
-        return done()
+    resource, all_of, path = named(iam, kind), f"/iam/{room}", path_of(kind)
+    article = "An" if kind == "oidc-provider" else "A"
+    return [
+        Endpoint(
+            "GET",
+            all_of,
+            f"List{many}",
+            f"{many} of an account, by name.",
+            listed,
+            returned=listed_shape,
+            query=PAGE,
+            resource=resource,
+        ),
+        Endpoint(
+            "POST",
+            all_of,
+            f"Create{one}",
+            f"{article} {one}.",
+            create,
+            body=new,
+            returned=shape,
+            status=201,
+            query=ABOUT,
+            resource=resource,
+            keys=_boundary if kind in ("user", "role") else None,
+        ),
+        Endpoint("GET", path, f"Get{one}", f"One {one}.", get, returned=shape, query=ABOUT, resource=resource),
+        Endpoint(
+            "DELETE",
+            path,
+            f"Delete{one}",
+            f"Remove {article.lower()} {one} that holds nothing and is held by nothing any more.",
+            delete,
+            query=ABOUT,
+            resource=resource,
+        ),
+    ]
 
 
-def _shown(account: Account, entity: Entity) -> dict[str, Any]:
-    assert not isinstance(entity, OidcProvider)
-    shown: dict[str, Any] = {
-        "name": entity.name,
-        "arn": arn(account.account_id, entity),
-        "unique_id": entity.unique_id,
-        "path": entity.path,
-        "created_ms": entity.created_ms,
-    }
-    if isinstance(entity, ManagedPolicy):
-        versions = [{"version": one.version_id, "created_ms": one.created_ms} for one in entity.versions]
-        return shown | {"default": entity.default, "versions": versions}
-    shown |= {"inline": sorted(entity.inline), "attached": list(entity.attached)}
-    if isinstance(entity, Group):
-        return shown | {"members": sorted(user.name for user in account.users.values() if entity.name in user.groups)}
-    shown |= {"tags": dict(entity.tags), "boundary": entity.boundary}
-    if isinstance(entity, Role):
-        return shown | {"session_seconds_max": entity.session_seconds_max}
-    return shown | {"groups": list(entity.groups), "keys": [shown_key(key) for key in entity.keys]}
+def _boundary(_: Mapping[str, str], body: Any) -> Mapping[str, tuple[str, ...]]:
+    return {"iam:permissionsboundary": (body.boundary,)} if body.boundary else {}
 
 
-def _policies(entity: Entity) -> dict[str, Any]:
-    assert not isinstance(entity, OidcProvider)
-    """The texts of policies, shown only of one entity at a time."""
-    if isinstance(entity, ManagedPolicy):
-        return {"documents": {one.version_id: json.loads(one.text) for one in entity.versions}}
-    inline = {name: json.loads(text) for name, text in entity.inline.items()}
-    return {"inline": inline} | ({"trust": json.loads(entity.trust)} if isinstance(entity, Role) else {})
+def _changes(iam: Iam) -> list[Endpoint]:
+    def change_user(asked: Asked) -> Shape:
+        wanted, target = asked.body, who(asked, "user")
+        if wanted.disabled is not None:
+            iam.set_disabled(Holder(asked.account, target.name), wanted.disabled)
+        return _renamed(iam, asked, "user", wanted.new_username, wanted.new_path)
+
+    def change_group(asked: Asked) -> Shape:
+        return _renamed(iam, asked, "group", asked.body.new_name, asked.body.new_path)
+
+    def change_role(asked: Asked) -> Shape:
+        iam.set_description(who(asked, "role"), asked.body.description)
+        return SHOWN["role"](iam.account(asked.account), iam.find(who(asked, "role")))
+
+    def change_oidc(asked: Asked) -> Shape:
+        target = who(asked, "oidc-provider")
+        iam.set_oidc_trust(target, tuple(asked.body.client_ids), tuple(asked.body.thumbprints))
+        return SHOWN["oidc-provider"](iam.account(asked.account), iam.find(target))
+
+    rows: tuple[tuple[str, str, str, Callable[[Asked], Shape], type[Shape]], ...] = (
+        ("user", "UpdateUser", "Rename, move, disable or enable a user.", change_user, UserChangeShape),
+        ("group", "UpdateGroup", "Rename or move a group.", change_group, GroupChangeShape),
+        ("role", "UpdateRole", "Describe a role.", change_role, RoleChangeShape),
+        (
+            "oidc-provider",
+            "UpdateOidcProvider",
+            "Change whom one is believed for.",
+            change_oidc,
+            OidcChangeShape,
+        ),
+    )
+    return [
+        Endpoint(
+            "PATCH",
+            path_of(kind),
+            action,
+            text,
+            answers,
+            body=body,
+            returned=_SHAPES[kind][1],
+            query=ABOUT,
+            resource=named(iam, kind),
+        )
+        for kind, action, text, answers, body in rows
+    ]
+
+
+def _renamed(iam: Iam, asked: Asked, kind: str, name: str | None, path: str | None) -> Shape:
+    """The entity, under another name or path where one is given."""
+    target = who(asked, kind)
+    entity = iam.find(target)
+    if name is not None or path is not None:
+        iam.rename(target, entity.name if name is None else name, entity.path if path is None else path)
+        target = target._replace(name=entity.name if name is None else name)
+    return SHOWN[kind](iam.account(asked.account), iam.find(target))
+
+
+def _keys(control: Control, iam: Iam) -> list[Endpoint]:
+    keys_path = path_of("user") + "/access-keys"
+    key_path = keys_path + "/{access_key}"
+
+    def holder(asked: Asked) -> Holder:
+        return Holder(asked.account, asked.names["name"])
+
+    def listed(asked: Asked) -> KeysShape:
+        return KeysShape(access_keys=[shown_key(key) for key in control.keys(holder(asked))])
+
+    def create(asked: Asked) -> CreatedKeyShape:
+        return accounts.made_key(control, holder(asked), asked.body)
+
+    def change(asked: Asked) -> None:
+        control.set_key_active(holder(asked), asked.names["access_key"], asked.body.active)
+
+    def delete(asked: Asked) -> None:
+        control.remove_key(holder(asked), asked.names["access_key"])
+
+    rows: tuple[Any, ...] = (
+        ("GET", keys_path, "ListAccessKeys", "Access keys of a user.", listed, None, KeysShape, 200),
+        (
+            "POST",
+            keys_path,
+            "CreateAccessKey",
+            "One more access key for a user; its secret is in this answer only.",
+            create,
+            NewKeyShape,
+            CreatedKeyShape,
+            201,
+        ),
+        ("PATCH", key_path, "UpdateAccessKey", "Switch a key on or off.", change, KeyChangeShape, None, 204),
+        ("DELETE", key_path, "DeleteAccessKey", "Remove a key for good.", delete, None, None, 204),
+    )
+    return [
+        Endpoint(
+            method,
+            path,
+            action,
+            text,
+            answers,
+            body=body,
+            returned=returned,
+            status=status,
+            query=ABOUT,
+            resource=named(iam, "user"),
+        )
+        for method, path, action, text, answers, body, returned, status in rows
+    ]

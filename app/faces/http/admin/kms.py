@@ -1,64 +1,133 @@
-"""The keyring's keys. Knows paths and JSON; key material is in no answer."""
-
-from typing import Any, Final
-
-from flask import Blueprint, Response
+"""The keyring's keys. Knows paths and shapes; key material is in no answer. Of the operator's account only."""
 
 from app.core.cluster import KmsKey
 from app.core.limits import KMS_DELETION_DAYS_MAX
-from app.faces.http.admin.gate import Gate
-from app.faces.http.admin.json_wire import answer, done, fields
+from app.faces.http.admin.endpoints import SYSTEM, Asked, Endpoint, Shape
+from app.faces.http.admin.times import shown_time
 from app.services.identity.kms_keys import KmsKeys
 
-_KEYS: Final = "/admin/v1/kms/keys"
-_KEY: Final = f"{_KEYS}/<path:named>"
+
+class NewKmsKeyShape(Shape):
+    """`key_id`: random when "". `alias`: "alias/NAME"."""
+
+    key_id: str = ""
+    alias: str = ""
+    description: str = ""
 
 
-def add(face: Blueprint, gate: Gate, keys: KmsKeys) -> None:
-    """The routes. A key is named by its id, an alias or the ARN of either."""
+class KmsKeyShape(Shape):
+    """`state`: Enabled, Disabled or PendingDeletion, with `deletion`. `versions`: of its material."""
 
-    @face.get(_KEYS)
-    def list_kms_keys() -> Response:
-        gate.admitted()
-        return answer({"keys": [_shown(key) for key in keys.listed()]})
-
-    @face.post(_KEYS)
-    def create_kms_key() -> Response:
-        chosen = fields(gate.admitted(), key_id=str, alias=str, description=str)
-        return answer(_shown(keys.create(**chosen)), 201)
-
-    @face.get(_KEY)
-    def get_kms_key(named: str) -> Response:
-        gate.admitted()
-        return answer(_shown(keys.find(named)))
-
-    @face.post(f"{_KEY}/rotate")
-    def rotate_kms_key(named: str) -> Response:
-        gate.admitted()
-        keys.rotate(named)
-        return done()
-
-    @face.post(f"{_KEY}/<any(enable,disable):change>")
-    def change_kms_key(named: str, change: str) -> Response:
-        gate.admitted()
-        keys.set_enabled(named, change == "enable")
-        return done()
-
-    @face.delete(_KEY)
-    def schedule_kms_key_deletion(named: str) -> Response:
-        days = fields(gate.admitted(), days=int).get("days", KMS_DELETION_DAYS_MAX)
-        keys.schedule_deletion(named, days)
-        return done()
+    key_id: str
+    arn: str
+    aliases: list[str]
+    description: str
+    state: str
+    created: str
+    deletion: str
+    versions: int
 
 
-def _shown(key: KmsKey) -> dict[str, Any]:
-    return {
-        "key_id": key.key_id,
-        "arn": key.arn,
-        "aliases": list(key.aliases),
-        "description": key.description,
-        "state": key.state,
-        "created_ms": key.created_ms,
-        "deletion_ms": key.deletion_ms,
-        "versions": len(key.versions),
-    }
+class KmsKeysShape(Shape):
+    """Every key, by id."""
+
+    keys: list[KmsKeyShape]
+
+
+class KmsKeyChangeShape(Shape):
+    """Enabling also cancels a scheduled deletion."""
+
+    enabled: bool
+
+
+class DeletionShape(Shape):
+    """After so many days the key may go."""
+
+    days: int = KMS_DELETION_DAYS_MAX
+
+
+_ALL = "/kms/keys"
+_ONE = _ALL + "/{key_id*}"
+
+
+def endpoints(keys: KmsKeys) -> list[Endpoint]:
+    """A key is named by its id, an alias or the ARN of either."""
+
+    def listed(_: Asked) -> KmsKeysShape:
+        return KmsKeysShape(keys=[_shown(key) for key in keys.listed()])
+
+    def create(asked: Asked) -> KmsKeyShape:
+        return _shown(keys.create(**asked.body.model_dump()))
+
+    def get(asked: Asked) -> KmsKeyShape:
+        return _shown(keys.find(asked.names["key_id"]))
+
+    def rotate(asked: Asked) -> KmsKeyShape:
+        keys.rotate(asked.names["key_id"])
+        return get(asked)
+
+    def change(asked: Asked) -> KmsKeyShape:
+        keys.set_enabled(asked.names["key_id"], asked.body.enabled)
+        return get(asked)
+
+    def delete(asked: Asked) -> KmsKeyShape:
+        keys.schedule_deletion(asked.names["key_id"], asked.body.days)
+        return get(asked)
+
+    return [
+        Endpoint("GET", _ALL, "ListKmsKeys", "Every key of the keyring.", listed, SYSTEM, returned=KmsKeysShape),
+        Endpoint(
+            "POST",
+            _ALL,
+            "CreateKmsKey",
+            "A key for SSE-KMS.",
+            create,
+            SYSTEM,
+            body=NewKmsKeyShape,
+            returned=KmsKeyShape,
+            status=201,
+        ),
+        Endpoint("GET", _ONE, "GetKmsKey", "One key.", get, SYSTEM, returned=KmsKeyShape),
+        Endpoint(
+            "POST",
+            _ONE + "/rotate",
+            "RotateKmsKey",
+            "New material for what is encrypted from now on; the older stays for what it encrypted.",
+            rotate,
+            SYSTEM,
+            returned=KmsKeyShape,
+        ),
+        Endpoint(
+            "PATCH",
+            _ONE,
+            "UpdateKmsKey",
+            "Enable or disable a key.",
+            change,
+            SYSTEM,
+            body=KmsKeyChangeShape,
+            returned=KmsKeyShape,
+        ),
+        Endpoint(
+            "DELETE",
+            _ONE,
+            "ScheduleKmsKeyDeletion",
+            "Disable a key, to be deleted after a time of grace.",
+            delete,
+            SYSTEM,
+            body=DeletionShape,
+            returned=KmsKeyShape,
+        ),
+    ]
+
+
+def _shown(key: KmsKey) -> KmsKeyShape:
+    return KmsKeyShape(
+        key_id=key.key_id,
+        arn=key.arn,
+        aliases=list(key.aliases),
+        description=key.description,
+        state=key.state,
+        created=shown_time(key.created_ms),
+        deletion=shown_time(key.deletion_ms),
+        versions=len(key.versions),
+    )

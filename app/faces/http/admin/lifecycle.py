@@ -1,21 +1,28 @@
-"""Lifecycle rules: how a bucket's last pass went, and what one would do now. Knows paths and JSON only."""
+"""Lifecycle rules: how a bucket's last pass went, and what one would do now. Knows paths and shapes only."""
 
-from flask import Blueprint, Response
-
-from app.faces.http.admin.gate import Gate
-from app.faces.http.admin.json_wire import answer
+from app.faces.http.admin.endpoints import SYSTEM, Endpoint, Told
 from app.services.background.lifecycle_status import LifecycleStatus
 
 
-def add(face: Blueprint, gate: Gate, lifecycle: LifecycleStatus) -> None:
-    """GET tells the status, POST makes a dry run."""
-
-    @face.get("/admin/v1/lifecycle/<bucket>")
-    def lifecycle_status(bucket: str) -> Response:
-        gate.admitted()
-        return answer(lifecycle.status(bucket))
-
-    @face.post("/admin/v1/lifecycle/<bucket>/dry-run")
-    def lifecycle_dry_run(bucket: str) -> Response:
-        gate.admitted()
-        return answer(lifecycle.dry_run(bucket))
+def endpoints(lifecycle: LifecycleStatus) -> list[Endpoint]:
+    """Served where the database is."""
+    return [
+        Endpoint(
+            "GET",
+            "/lifecycle/{bucket}",
+            "GetLifecycleStatus",
+            "Every rule of a bucket with its counts in the last pass.",
+            lambda asked: Told(dict(lifecycle.status(asked.names["bucket"]))),
+            SYSTEM,
+            returned=Told,
+        ),
+        Endpoint(
+            "POST",
+            "/lifecycle/{bucket}/dry-run",
+            "DryRunLifecycle",
+            "What a pass would do now; nothing is done.",
+            lambda asked: Told(dict(lifecycle.dry_run(asked.names["bucket"]))),
+            SYSTEM,
+            returned=Told,
+        ),
+    ]

@@ -1,70 +1,92 @@
-"""The managers of a cluster: who they are, and changing that one at a time. Knows paths and JSON only."""
+"""The managers of a cluster: who they are, and changing that one at a time. Knows paths and shapes only. Of the
+operator's account only."""
 
-import re
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from flask import Blueprint, Response
+from pydantic import Field
 
-from app.core.errors import S3Error
-from app.faces.http.admin.gate import Gate
-from app.faces.http.admin.json_wire import answer, fields, needed
+from app.faces.http.admin.endpoints import SYSTEM, Asked, Endpoint, Shape
 from app.ports.cluster import ManagerSeat, ManagersStatus
 from app.services.control.membership import Membership
 
-_MANAGERS: Final = "/v1/cluster/managers"
-_SEAT: Final = {"node_id": str, "grpc_address": str, "raft_address": str}
-_ADDRESS: Final = r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9][A-Za-z0-9.-]{0,252}):[1-9][0-9]{0,4}"
-_FORMS: Final[Mapping[str, str]] = {  # those a manager's own settings take
-    "node_id": r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?",
-    "grpc_address": _ADDRESS,
-    "raft_address": _ADDRESS,
-}
+_NODE: Final = r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"  # the forms a manager's own settings take
+_ADDRESS: Final = r"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9][A-Za-z0-9.-]{0,252}):[1-9][0-9]{0,4}$"
 
 
-def add(face: Blueprint, gate: Gate, membership: Membership) -> None:
-    """The routes."""
+class SeatShape(Shape):
+    """A manager, as the others reach it."""
 
-    @face.get(_MANAGERS)
-    def list_managers() -> Response:
-        gate.admitted()
-        return answer(_shown(membership.status()))
-
-    @face.post(f"{_MANAGERS}/add")
-    def add_manager() -> Response:
-        return answer(_shown(membership.add(_seat(fields(gate.admitted(), **_SEAT)))))
-
-    @face.post(f"{_MANAGERS}/remove")
-    def remove_manager() -> Response:
-        return answer(_shown(membership.remove(needed(gate.admitted(), "node_id", str))))
-
-    @face.post(f"{_MANAGERS}/replace")
-    def replace_manager() -> Response:
-        chosen = fields(gate.admitted(), replaced=str, **_SEAT)
-        replaced = chosen.pop("replaced", "")
-        if not replaced:
-            raise S3Error("InvalidArgument", "replaced is missing.")
-        return answer(_shown(membership.replace(replaced, _seat(chosen))))
+    node_id: str = Field(pattern=_NODE)
+    grpc_address: str = Field(pattern=_ADDRESS)
+    raft_address: str = Field(pattern=_ADDRESS)
 
 
-def _seat(chosen: dict[str, str]) -> ManagerSeat:
-    missing = sorted(name for name in _SEAT if not chosen.get(name))
-    if missing:
-        raise S3Error("InvalidArgument", f"{missing[0]} is missing.")
-    wrong = sorted(name for name in _SEAT if not re.fullmatch(_FORMS[name], chosen[name]))
-    if wrong:
-        raise S3Error("InvalidArgument", f"{wrong[0]} has not the form of one.")
-    return ManagerSeat(**chosen)
+class ReplacementShape(SeatShape):
+    """A manager that takes the place of another."""
+
+    replaced: str = Field(min_length=1)
 
 
-def _shown(status: ManagersStatus) -> dict[str, Any]:
+class NodeShape(Shape):
+    """One manager, by its name."""
+
+    node_id: str
+
+
+class ManagerShape(Shape):
+    """A manager. An address is "" while a change was cut short."""
+
+    node_id: str
+    grpc_address: str
+    raft_address: str
+    leader: bool
+
+
+class ManagersShape(Shape):
+    """All of them, as one of them (`told_by`) sees it."""
+
+    managers: list[ManagerShape]
+    leader: str
+    term: int
+    told_by: str
+
+
+def endpoints(membership: Membership) -> list[Endpoint]:
+    """Served by managers. A change that was cut short is made again."""
+
+    def listed(_: Asked) -> ManagersShape:
+        return _shown(membership.status())
+
+    def add(asked: Asked) -> ManagersShape:
+        return _shown(membership.add(ManagerSeat(**asked.body.model_dump())))
+
+    def remove(asked: Asked) -> ManagersShape:
+        return _shown(membership.remove(asked.body.node_id))
+
+    def replace(asked: Asked) -> ManagersShape:
+        seat = asked.body.model_dump()
+        return _shown(membership.replace(seat.pop("replaced"), ManagerSeat(**seat)))
+
+    rows = (
+        ("GET", "", "ListManagers", "Every manager.", listed, None),
+        ("POST", "/add", "AddManager", "Let one more manager vote.", add, SeatShape),
+        ("POST", "/remove", "RemoveManager", "Take a manager's vote.", remove, NodeShape),
+        ("POST", "/replace", "ReplaceManager", "Add one, then remove the other.", replace, ReplacementShape),
+    )
+    return [
+        Endpoint(method, f"/cluster/managers{path}", action, text, answers, SYSTEM, body=body, returned=ManagersShape)
+        for method, path, action, text, answers, body in rows
+    ]
+
+
+def _shown(status: ManagersStatus) -> ManagersShape:
     managers = [
-        {
-            "node_id": seat.node_id,
-            "grpc_address": seat.grpc_address,
-            "raft_address": seat.raft_address,
-            "leader": seat.node_id == status.leader,
-        }
+        ManagerShape(
+            node_id=seat.node_id,
+            grpc_address=seat.grpc_address,
+            raft_address=seat.raft_address,
+            leader=seat.node_id == status.leader,
+        )
         for seat in status.seats
     ]
-    return {"managers": managers, "leader": status.leader, "term": status.term, "told_by": status.told_by}
+    return ManagersShape(managers=managers, leader=status.leader, term=status.term, told_by=status.told_by)

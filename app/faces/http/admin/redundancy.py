@@ -1,26 +1,31 @@
-"""How redundant a bucket's chunks are. Knows a path and JSON only."""
-
-from flask import Blueprint, Response, request
+"""How redundant a bucket's chunks are. Knows a path and a shape only."""
 
 from app.core.errors import Corrupt, S3Error
-from app.faces.http.admin.gate import Gate
-from app.faces.http.admin.json_wire import answer
+from app.faces.http.admin.endpoints import SYSTEM, Asked, Endpoint, Told
 from app.services.healing.bucket_redundancy import RedundancyOfBuckets
 
 
-def add(face: Blueprint, gate: Gate, redundancy: RedundancyOfBuckets) -> None:
-    """GET /v1/cluster/redundancy?bucket=NAME[&after=PLACE], on a gateway's keeper: it alone knows rows and devices.
+def endpoints(redundancy: RedundancyOfBuckets) -> list[Endpoint]:
+    """Served by a gateway's keeper: it alone knows rows and devices."""
 
-    The answer covers a bounded number of chunks; `after`, when it is not "", is what the next request goes on with.
-    """
-
-    @face.get("/v1/cluster/redundancy")
-    def redundancy_of_bucket() -> Response:
-        gate.admitted()
-        bucket = request.args.get("bucket", "")
+    def get(asked: Asked) -> Told:
+        bucket = asked.query.get("bucket", "")
         if not bucket:
-            raise S3Error("InvalidArgument", "bucket is missing.")
+            raise S3Error("InvalidRequest", "bucket is missing.")
         try:
-            return answer(redundancy.of(bucket, request.args.get("after", "")))
+            return Told(redundancy.of(bucket, asked.query.get("after", "")))
         except Corrupt as error:
-            raise S3Error("InvalidArgument", str(error)) from error
+            raise S3Error("InvalidRequest", str(error)) from error
+
+    return [
+        Endpoint(
+            "GET",
+            "/cluster/redundancy",
+            "GetRedundancy",
+            "How redundant a bounded number of a bucket's chunks are.",
+            get,
+            SYSTEM,
+            returned=Told,
+            query={"bucket": "its name", "after": 'go on there: what the answer before told; "" at the end'},
+        )
+    ]
