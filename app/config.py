@@ -145,6 +145,14 @@ class Settings:
         form.targets, (), "ARN URL [TOKEN_FILE]", "where bucket notifications go; the file holds a bearer token"
     )
     notification_days: int = _setting(form.whole(1, 365), 4, "days", "an event no target took for so long is dropped")
+    request_traces: bool = _setting(
+        form.flag, True, "true|false", "keep what is known of recent requests for GET /v1/requests/ID"
+    )
+    audit_file: Path | None = _setting(form.path, None, "path", "a line of JSON for every administrative call")
+    audit_webhook: str = _setting(
+        form.webhook, "", "URL [TOKEN_FILE]", "the same lines are posted to it; the file holds a bearer token"
+    )
+    audit_s3: bool = _setting(form.flag, False, "true|false", "the audit log has every S3 call too")
     access_log_roll_s: int = _setting(
         form.whole(1, 86_400), 300, "seconds", "a worker writes its lines of access logs as objects this often"
     )

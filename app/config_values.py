@@ -139,6 +139,14 @@ def targets(value: object) -> tuple[str, ...]:
     return targets
 
 
+def webhook(value: object) -> str:
+    """URL and perhaps a file's path, with a space between; "" for none."""
+    given = " ".join(text(value).split())
+    if given and not re.fullmatch(r"https?://[^ /@?]+(/[^ ?]*)?( [^ ]+)?", given):
+        raise ValueError("must be URL [TOKEN_FILE]")
+    return given
+
+
 def region(value: object) -> str:
     found = names(value)
     if len(found) != 1:

@@ -64,6 +64,11 @@ class DataDir:
         return self.run / "metrics"
 
     @property
+    def traces(self) -> Path:
+        """What workers know of recent requests."""
+        return self.root / "traces"
+
+    @property
     def reads(self) -> Path:
         """Where workers say how old their oldest read is."""
         return self.run / "reads"

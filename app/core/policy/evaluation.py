@@ -30,11 +30,16 @@ _WORDS: Final = {
     "resource": "resource-based policy",
     "acl": "access control list",
 }
+_NOT_ASKED: Final = {
+    "owner": "root keys of the bucket's owner or of the operator, and nothing that could forbid it",
+    "root": "by root of its account or by the operator, and nothing forbids it",
+    "service": "by the system itself",
+}
 
 
 class Decision(NamedTuple):
-    """`kind`, `name`: of the policy that decided (kinds of AttachedPolicy, resource, acl, root, service; "" when none
-    did), `sid`, `statement`: of its statement, counted from 0 (-1: none). `missing`: the kind whose word was wanting.
+    """`kind`, `name`: of the policy that decided (kinds of AttachedPolicy, resource, acl, owner, root, service; "" when
+    none did), `sid`, `statement`: of its statement, counted from 0 (-1: none). `missing`: the kind whose word was wanting.
     """
 
     effect: Effect
@@ -54,6 +59,8 @@ class Decision(NamedTuple):
         """For the log: `explicit deny by inline policy 'x', statement 'NoDelete'`."""
         if self.effect is Effect.IMPLICIT_DENY:
             return f"implicit deny: no {_policy_words(self.missing)} allows it"
+        if self.kind in _NOT_ASKED:
+            return f"allow: {_NOT_ASKED[self.kind]}"
         text = f"{self.effect.value} by {_policy_words(self.kind)}"
         if self.name:
             text += f" {self.name!r}"

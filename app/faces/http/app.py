@@ -202,6 +202,9 @@ class S3Door:
                 seconds=perf_counter() - story.begun,
                 stages=story.stages.seconds,
                 details=story.details,
+                caller=story.identity.caller,
+                key=story.operation.key,
+                marks=story.stages,
             )
         )
 

@@ -14,7 +14,7 @@ from app.core.s3.operation import Operation
 from app.core.s3.version_ids import parse_version
 from app.core.types import VersionPlace
 from app.faces.http.wire import Headers, Request, Response, held
-from app.services.call import Call
+from app.services.call import Call, Caller, Stages
 from app.services.gate.access import Access, Identity
 from app.services.gate.guard import Guard
 from app.services.objects.objects import Incoming, Target
@@ -151,10 +151,12 @@ _SECRET: Final = re.compile(
 
 
 class Record(NamedTuple):
-    """One answered request, for the log and the metrics. No key, no query and no header is in it, so no secret is.
+    """One answered request, for the log, the metrics, traces and the audit log. No query and no header is in it, so no
+    secret is; `key` and `caller` are for those who may be shown them, never for the log.
 
     `seconds`: from the head's arrival to the last piece handed over. `code`, `reason`: of an error, else "".
     `access_key_id` is "" for a caller who was not believed. `stages`: seconds by stage. `details`: makes the rest.
+    `marks`: what the use cases left of their decision.
     """
 
     request_id: str
@@ -171,6 +173,9 @@ class Record(NamedTuple):
     seconds: float
     stages: Mapping[str, float]
     details: Callable[[], Details]
+    caller: Caller
+    key: bytes
+    marks: Stages
 
 
 Observe = Callable[[Record], None]

@@ -183,6 +183,7 @@ class Intake:
 
     def _put(self, chunk_id: ChunkId, view: memoryview) -> BlobId:
         blob_id = blob_id_for(self._profile, self._blobs.sources.new_id())
+        self._call.stages.chunks += 1
         with self._call.stages.timed("chunk_put"):
             self._blobs.chunks.put(BlobName(blob_id, chunk_id, self.ref_id), view)
         return blob_id

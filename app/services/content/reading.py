@@ -52,9 +52,11 @@ class Pieces:
     """The pieces of a span of a version, in order. Iterate once; `close` releases the chunk in hand (also midway).
 
     A piece is valid until the next is asked for. Raises Missing, Corrupt or Unavailable where a chunk cannot be read.
+    `chunks`: how many they lie in, counted as far as was looked ahead (MANIFEST_PAGE_ENTRIES).
     """
 
-    def __init__(self, pieces: Iterator[Piece], ended: Callable[[], object] = bool) -> None:
+    def __init__(self, pieces: Iterator[Piece], ended: Callable[[], object] = bool, chunks: int = 0) -> None:
+        self.chunks = chunks
         self._pieces = pieces
         self._ended = ended
         self._first: Piece | None = next(pieces, None)
@@ -121,8 +123,9 @@ class Reading:
     def _pieces(self, slices: Iterator[Stored], spans: bool) -> Pieces:
         read = self._begin()
         try:
-            slices = chain(list(islice(slices, limits.MANIFEST_PAGE_ENTRIES)), slices)
-            return Pieces(self._ahead(slices, spans), lambda: self._under_way.pop(read, None))
+            ahead = list(islice(slices, limits.MANIFEST_PAGE_ENTRIES))
+            chunks = sum(type(one) is Slice for one in ahead)
+            return Pieces(self._ahead(chain(ahead, slices), spans), lambda: self._under_way.pop(read, None), chunks)
         except BaseException:
             del self._under_way[read]
             raise

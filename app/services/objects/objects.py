@@ -192,6 +192,7 @@ class Objects:
                 pieces = self._pieces(read, page, data_key)
             except Missing:
                 continue  # replaced and released between the row and its content
+            call.stages.chunks += pieces.chunks
             try:
                 return self._told(call, admission.bucket, target, read._replace(pieces=pieces))
             except BaseException:
