@@ -44,10 +44,13 @@ class Cluster:
         and may raise. Raises Refusal when something ended instead, or took too long."""
         self._start_database(pause, at_birth)
         first, *others = self.plan.of_kind(MANAGER)
-        for member in (first, *self.plan.of_kind(FILE_HOST), *self.plan.of_kind(GATEWAY)):
+        # Those that have a log vote: the first is nothing without them.
+        voting = [member for member in others if Path(member.settings["raft_dir"]).is_dir()]
+        joining = [member for member in others if member not in voting]
+        for member in (first, *voting, *self.plan.of_kind(FILE_HOST), *self.plan.of_kind(GATEWAY)):
             self.processes[member.node_id].start(at_birth)
         self.wait_ready([first], pause)  # the others join it
-        for member in others:
+        for member in joining:
             self.processes[member.node_id].start(at_birth)
         self.wait_ready([*others, *self.plan.of_kind(FILE_HOST)], pause)
         self._until(self._devices_added, "the devices are not in the layout", pause)
