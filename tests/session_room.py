@@ -5,14 +5,18 @@ import os
 from dataclasses import replace
 from itertools import count
 
+import pytest
+
 from app.adapters.cluster.sealing import Sealer
 from app.adapters.sessions import SessionTokens
 from app.core.cluster import AccessKey, Account, ClusterState, OidcProvider, Role, User, apply, assembled
+from app.core.errors import S3Error
 from app.services.call import Call, Caller, Facts, Sources, Stages
 from app.services.gate.callers import Callers, Tokens
-from app.services.identity.commanding import Identities
+from app.services.gate.permits import Deed
+from app.services.identity.commanding import CommandRefused, Identities
 from app.services.identity.issuing import Issuing
-from app.services.identity.sessions import Sessions
+from app.services.identity.sessions import Sessions, Wanted
 
 NOW_MS = 1_800_000_000_000
 TEAM, OTHER = "111122223333", "444455556666"
@@ -112,3 +116,18 @@ class Room:
 
     def add_provider(self, name, *client_ids):
         self.change(oidc_providers={name: OidcProvider(name, 3, client_ids)})
+
+
+GET = Deed("s3:GetObject", "arn:aws:s3:::b/k", TEAM)
+
+
+def refused(act, *arguments):
+    """The code an act is refused with."""
+    with pytest.raises((S3Error, CommandRefused)) as caught:
+        act(*arguments)
+    return caught.value.code
+
+
+def assumed(room, name="now", **wanted):
+    """The role's session of the user it trusts."""
+    return room.sessions.assume_role(room.call("AKIAMIA"), ROLE_ARN, Wanted(name, **wanted))
