@@ -12,7 +12,6 @@ import os
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,6 +42,7 @@ class Relayed:
         """`directory`: where the state lies, and the socket beside it."""
         self._directory = directory
         self._follower = follower
+        self._pause = threading.Event()  # never set: waiting for it is a pause that lets others run
 
     def state(self) -> ClusterState:
         """The newest state known here."""
@@ -81,10 +81,11 @@ class Relayed:
 
     def see(self, version: int) -> None:
         """Wait until the state here has that version, RELAY_SEEN_SECONDS_MAX at most."""
-        deadline = time.monotonic() + RELAY_SEEN_SECONDS_MAX
-        while self._follower.state().version < version and time.monotonic() < deadline:
+        for _ in range(int(RELAY_SEEN_SECONDS_MAX / RELAY_LOOK_SECONDS)):
+            if self._follower.state().version >= version:
+                return
             if not self._follower.refresh():
-                time.sleep(RELAY_LOOK_SECONDS)
+                self._pause.wait(RELAY_LOOK_SECONDS)
 
 
 class Desk:

@@ -4,7 +4,7 @@ Of the operator's account only: whoever makes accounts decides who may own anyth
 """
 
 from app.core.cluster import AccessKey, Account, Holder
-from app.faces.http.admin.endpoints import SYSTEM, Asked, Endpoint, Shape
+from app.faces.http.admin.endpoints import OF_SYSTEM, Asked, Endpoint, Shape, rows
 from app.faces.http.admin.times import shown_time
 from app.services.identity.control import Control, CreatedKey, NewAccount
 from app.services.identity.iam import Iam
@@ -115,40 +115,16 @@ def endpoints(control: Control, iam: Iam) -> list[Endpoint]:
     def delete(asked: Asked) -> None:
         control.delete(asked.names["name"])
 
-    return [
-        Endpoint("GET", _ALL, "ListAccounts", "Every account.", listed, SYSTEM, returned=AccountsShape),
-        Endpoint(
-            "POST",
-            _ALL,
-            "CreateAccount",
-            "An account with one access key.",
-            create,
-            SYSTEM,
-            body=NewAccountShape,
-            returned=CreatedAccountShape,
-            status=201,
-        ),
-        Endpoint("GET", _ONE, "GetAccount", "One account.", get, SYSTEM, returned=AccountShape),
-        Endpoint(
-            "PATCH",
-            _ONE,
-            "UpdateAccount",
-            "Disable an account, or believe it again.",
-            change,
-            SYSTEM,
-            body=AccountChangeShape,
-            returned=AccountShape,
-        ),
-        Endpoint(
-            "DELETE",
-            _ONE,
-            "DeleteAccount",
-            "Remove an account with all in it; its buckets stay.",
-            delete,
-            SYSTEM,
-        ),
-        *_key_endpoints(control),
-    ]
+    gone = "Remove an account with all in it; its buckets stay."
+    accounts = rows(
+        OF_SYSTEM,
+        ("GET", _ALL, "ListAccounts", "Every account.", listed, None, AccountsShape),
+        ("POST", _ALL, "CreateAccount", "One with a key.", create, NewAccountShape, CreatedAccountShape),
+        ("GET", _ONE, "GetAccount", "One account.", get, None, AccountShape),
+        ("PATCH", _ONE, "UpdateAccount", "Disable it, or not.", change, AccountChangeShape, AccountShape),
+        ("DELETE", _ONE, "DeleteAccount", gone, delete, None, None),
+    )
+    return accounts + _key_endpoints(control)
 
 
 def _key_endpoints(control: Control) -> list[Endpoint]:
@@ -164,30 +140,13 @@ def _key_endpoints(control: Control) -> list[Endpoint]:
     def delete(asked: Asked) -> None:
         control.remove_key(Holder(asked.names["name"]), asked.names["access_key"])
 
-    return [
-        Endpoint("GET", _KEYS, "ListAccountKeys", "Keys of an account itself.", listed, SYSTEM, returned=KeysShape),
-        Endpoint(
-            "POST",
-            _KEYS,
-            "CreateAccountKey",
-            "One more key of an account itself.",
-            create,
-            SYSTEM,
-            body=NewKeyShape,
-            returned=CreatedKeyShape,
-            status=201,
-        ),
-        Endpoint(
-            "PATCH",
-            _KEY,
-            "UpdateAccountKey",
-            "Switch a key on or off.",
-            change,
-            SYSTEM,
-            body=KeyChangeShape,
-        ),
-        Endpoint("DELETE", _KEY, "DeleteAccountKey", "Remove a key for good.", delete, SYSTEM),
-    ]
+    return rows(
+        OF_SYSTEM,
+        ("GET", _KEYS, "ListAccountKeys", "Keys of an account itself.", listed, None, KeysShape),
+        ("POST", _KEYS, "CreateAccountKey", "One more of them.", create, NewKeyShape, CreatedKeyShape),
+        ("PATCH", _KEY, "UpdateAccountKey", "Switch a key on or off.", change, KeyChangeShape, None),
+        ("DELETE", _KEY, "DeleteAccountKey", "Remove a key for good.", delete, None, None),
+    )
 
 
 def made_key(control: Control, holder: Holder, wanted: NewKeyShape) -> CreatedKeyShape:

@@ -101,6 +101,31 @@ class Endpoint:
         return "arn:aws:zapfs:::" + self.path.replace("*}", "}").lstrip("/").format(**names)
 
 
+Row = tuple[str, str, str, str, Answers, type[BaseModel] | None, "type[BaseModel] | str | None"]
+"""(method, path, action, text, answers, body, returned)."""
+
+
+def rows(common: Mapping[str, Any], *given: Row) -> list[Endpoint]:
+    """Endpoints that have some fields in common. Those that create answer 201."""
+    return [
+        Endpoint(
+            method,
+            path,
+            action,
+            text,
+            answers,
+            body=body,
+            returned=returned,
+            status=201 if action.startswith("Create") else 200,
+            **common,
+        )
+        for method, path, action, text, answers, body, returned in given
+    ]
+
+
+OF_SYSTEM: Final[Mapping[str, Any]] = {"scope": SYSTEM}
+"""What endpoints of the operator's account only have in common."""
+
 Handle = Callable[[Endpoint, Mapping[str, str]], Response]
 """(endpoint, names of the path) -> the answer: admits, asks and answers. See gate.py."""
 

@@ -10,7 +10,7 @@ from app.core.cluster import Holder, Who
 from app.faces.http.admin import accounts
 from app.faces.http.admin import entities as shapes
 from app.faces.http.admin.accounts import CreatedKeyShape, KeyChangeShape, KeysShape, NewKeyShape, shown_key
-from app.faces.http.admin.endpoints import Asked, Endpoint, Shape
+from app.faces.http.admin.endpoints import Asked, Endpoint, Shape, rows
 from app.faces.http.admin.entities import ABOUT, NAME_OF, PAGE, ROOM_OF, SHOWN, named, page, text_of, who
 from app.services.identity.control import Control
 from app.services.identity.iam import Iam, Wanted
@@ -98,41 +98,19 @@ def _of_kind(iam: Iam, kind: str) -> list[Endpoint]:
     def delete(asked: Asked) -> None:
         iam.delete(who(asked, kind))
 
-    resource, all_of, path = named(iam, kind), f"/iam/{room}", path_of(kind)
-    article = "An" if kind == "oidc-provider" else "A"
+    all_of, path = f"/iam/{room}", path_of(kind)
+    common = {"query": ABOUT, "resource": named(iam, kind)}
+    asks_boundary = {"keys": _boundary} if kind in ("user", "role") else {}
+    empty = f"Remove one {one} that holds nothing and is held by nothing any more."
     return [
-        Endpoint(
-            "GET",
-            all_of,
-            f"List{many}",
-            f"{many} of an account, by name.",
-            listed,
-            returned=listed_shape,
-            query=PAGE,
-            resource=resource,
+        *rows(
+            {**common, "query": PAGE}, ("GET", all_of, f"List{many}", "By name.", listed, None, listed_shape)
         ),
-        Endpoint(
-            "POST",
-            all_of,
-            f"Create{one}",
-            f"{article} {one}.",
-            create,
-            body=new,
-            returned=shape,
-            status=201,
-            query=ABOUT,
-            resource=resource,
-            keys=_boundary if kind in ("user", "role") else None,
-        ),
-        Endpoint("GET", path, f"Get{one}", f"One {one}.", get, returned=shape, query=ABOUT, resource=resource),
-        Endpoint(
-            "DELETE",
-            path,
-            f"Delete{one}",
-            f"Remove {article.lower()} {one} that holds nothing and is held by nothing any more.",
-            delete,
-            query=ABOUT,
-            resource=resource,
+        *rows({**common, **asks_boundary}, ("POST", all_of, f"Create{one}", f"One {one}.", create, new, shape)),
+        *rows(
+            common,
+            ("GET", path, f"Get{one}", f"One {one}.", get, None, shape),
+            ("DELETE", path, f"Delete{one}", empty, delete, None, None),
         ),
     ]
 
@@ -160,31 +138,19 @@ def _changes(iam: Iam) -> list[Endpoint]:
         iam.set_oidc_trust(target, tuple(asked.body.client_ids), tuple(asked.body.thumbprints))
         return SHOWN["oidc-provider"](iam.account(asked.account), iam.find(target))
 
-    rows: tuple[tuple[str, str, str, Callable[[Asked], Shape], type[Shape]], ...] = (
+    changes: tuple[tuple[str, str, str, Callable[[Asked], Shape], type[Shape]], ...] = (
         ("user", "UpdateUser", "Rename, move, disable or enable a user.", change_user, UserChangeShape),
         ("group", "UpdateGroup", "Rename or move a group.", change_group, GroupChangeShape),
         ("role", "UpdateRole", "Describe a role.", change_role, RoleChangeShape),
-        (
-            "oidc-provider",
-            "UpdateOidcProvider",
-            "Change whom one is believed for.",
-            change_oidc,
-            OidcChangeShape,
-        ),
+        ("oidc-provider", "UpdateOidcProvider", "Change whom one is believed for.", change_oidc, OidcChangeShape),
     )
     return [
-        Endpoint(
-            "PATCH",
-            path_of(kind),
-            action,
-            text,
-            answers,
-            body=body,
-            returned=_SHAPES[kind][1],
-            query=ABOUT,
-            resource=named(iam, kind),
+        endpoint
+        for kind, action, text, answers, body in changes
+        for endpoint in rows(
+            {"query": ABOUT, "resource": named(iam, kind)},
+            ("PATCH", path_of(kind), action, text, answers, body, _SHAPES[kind][1]),
         )
-        for kind, action, text, answers, body in rows
     ]
 
 
@@ -217,33 +183,18 @@ def _keys(control: Control, iam: Iam) -> list[Endpoint]:
     def delete(asked: Asked) -> None:
         control.remove_key(holder(asked), asked.names["access_key"])
 
-    rows: tuple[Any, ...] = (
-        ("GET", keys_path, "ListAccessKeys", "Access keys of a user.", listed, None, KeysShape, 200),
+    return rows(
+        {"query": ABOUT, "resource": named(iam, "user")},
+        ("GET", keys_path, "ListAccessKeys", "Access keys of a user.", listed, None, KeysShape),
         (
             "POST",
             keys_path,
             "CreateAccessKey",
-            "One more access key for a user; its secret is in this answer only.",
+            "One more key.",
             create,
             NewKeyShape,
             CreatedKeyShape,
-            201,
         ),
-        ("PATCH", key_path, "UpdateAccessKey", "Switch a key on or off.", change, KeyChangeShape, None, 204),
-        ("DELETE", key_path, "DeleteAccessKey", "Remove a key for good.", delete, None, None, 204),
+        ("PATCH", key_path, "UpdateAccessKey", "Switch a key on or off.", change, KeyChangeShape, None),
+        ("DELETE", key_path, "DeleteAccessKey", "Remove a key for good.", delete, None, None),
     )
-    return [
-        Endpoint(
-            method,
-            path,
-            action,
-            text,
-            answers,
-            body=body,
-            returned=returned,
-            status=status,
-            query=ABOUT,
-            resource=named(iam, "user"),
-        )
-        for method, path, action, text, answers, body, returned, status in rows
-    ]

@@ -2,7 +2,7 @@
 
 from app.core.cluster import KmsKey
 from app.core.limits import KMS_DELETION_DAYS_MAX
-from app.faces.http.admin.endpoints import SYSTEM, Asked, Endpoint, Shape
+from app.faces.http.admin.endpoints import OF_SYSTEM, Asked, Endpoint, Shape, rows
 from app.faces.http.admin.times import shown_time
 from app.services.identity.kms_keys import KmsKeys
 
@@ -74,50 +74,16 @@ def endpoints(keys: KmsKeys) -> list[Endpoint]:
         keys.schedule_deletion(asked.names["key_id"], asked.body.days)
         return get(asked)
 
-    return [
-        Endpoint("GET", _ALL, "ListKmsKeys", "Every key of the keyring.", listed, SYSTEM, returned=KmsKeysShape),
-        Endpoint(
-            "POST",
-            _ALL,
-            "CreateKmsKey",
-            "A key for SSE-KMS.",
-            create,
-            SYSTEM,
-            body=NewKmsKeyShape,
-            returned=KmsKeyShape,
-            status=201,
-        ),
-        Endpoint("GET", _ONE, "GetKmsKey", "One key.", get, SYSTEM, returned=KmsKeyShape),
-        Endpoint(
-            "POST",
-            _ONE + "/rotate",
-            "RotateKmsKey",
-            "New material for what is encrypted from now on; the older stays for what it encrypted.",
-            rotate,
-            SYSTEM,
-            returned=KmsKeyShape,
-        ),
-        Endpoint(
-            "PATCH",
-            _ONE,
-            "UpdateKmsKey",
-            "Enable or disable a key.",
-            change,
-            SYSTEM,
-            body=KmsKeyChangeShape,
-            returned=KmsKeyShape,
-        ),
-        Endpoint(
-            "DELETE",
-            _ONE,
-            "ScheduleKmsKeyDeletion",
-            "Disable a key, to be deleted after a time of grace.",
-            delete,
-            SYSTEM,
-            body=DeletionShape,
-            returned=KmsKeyShape,
-        ),
-    ]
+    anew = "New material for what is encrypted from now on; the older stays for what it encrypted."
+    return rows(
+        OF_SYSTEM,
+        ("GET", _ALL, "ListKmsKeys", "Every key of the keyring.", listed, None, KmsKeysShape),
+        ("POST", _ALL, "CreateKmsKey", "A key for SSE-KMS.", create, NewKmsKeyShape, KmsKeyShape),
+        ("GET", _ONE, "GetKmsKey", "One key.", get, None, KmsKeyShape),
+        ("POST", _ONE + "/rotate", "RotateKmsKey", anew, rotate, None, KmsKeyShape),
+        ("PATCH", _ONE, "UpdateKmsKey", "Enable or disable a key.", change, KmsKeyChangeShape, KmsKeyShape),
+        ("DELETE", _ONE, "ScheduleKmsKeyDeletion", "Disable it, to go later.", delete, DeletionShape, KmsKeyShape),
+    )
 
 
 def _shown(key: KmsKey) -> KmsKeyShape:

@@ -8,7 +8,7 @@ from typing import Any
 from app.core.cluster import ManagedPolicy, Role
 from app.core.errors import S3Error
 from app.core.limits import ROLE_SESSION_SECONDS
-from app.faces.http.admin.endpoints import Asked, Endpoint, Shape
+from app.faces.http.admin.endpoints import Asked, Endpoint, Shape, rows
 from app.faces.http.admin.entities import ABOUT, SHOWN, Document, RoleShape, named, text_of, who
 from app.faces.http.admin.identities import path_of
 from app.faces.http.admin.times import shown_time
@@ -119,47 +119,13 @@ def _inline(iam: Iam, kind: str, word: str) -> list[Endpoint]:
     def delete(asked: Asked) -> None:
         iam.delete_inline(who(asked, kind), asked.names["policy"])
 
-    return [
-        Endpoint(
-            "GET",
-            all_of,
-            f"List{word}Policies",
-            f"Inline policies of a {kind}.",
-            listed,
-            returned=InlinesShape,
-            query=ABOUT,
-            resource=resource,
-        ),
-        Endpoint(
-            "GET",
-            one,
-            f"Get{word}Policy",
-            "One inline policy.",
-            get,
-            returned=InlineShape,
-            query=ABOUT,
-            resource=resource,
-        ),
-        Endpoint(
-            "PUT",
-            one,
-            f"Put{word}Policy",
-            "An inline policy, new or replaced.",
-            put,
-            body=DocumentShape,
-            query=ABOUT,
-            resource=resource,
-        ),
-        Endpoint(
-            "DELETE",
-            one,
-            f"Delete{word}Policy",
-            "Remove an inline policy.",
-            delete,
-            query=ABOUT,
-            resource=resource,
-        ),
-    ]
+    return rows(
+        {"query": ABOUT, "resource": resource},
+        ("GET", all_of, f"List{word}Policies", f"Inline policies of a {kind}.", listed, None, InlinesShape),
+        ("GET", one, f"Get{word}Policy", "One inline policy.", get, None, InlineShape),
+        ("PUT", one, f"Put{word}Policy", "An inline policy, new or replaced.", put, DocumentShape, None),
+        ("DELETE", one, f"Delete{word}Policy", "Remove an inline policy.", delete, None, None),
+    )
 
 
 def _attached(iam: Iam, kind: str, word: str) -> list[Endpoint]:
@@ -174,28 +140,11 @@ def _attached(iam: Iam, kind: str, word: str) -> list[Endpoint]:
     def detach(asked: Asked) -> None:
         iam.detach(who(asked, kind), asked.names["policy_arn"])
 
-    return [
-        Endpoint(
-            "PUT",
-            path,
-            f"Attach{word}Policy",
-            "Attach a managed policy of the account, or a built-in one; again is no error.",
-            attach,
-            query=ABOUT,
-            resource=resource,
-            keys=keys,
-        ),
-        Endpoint(
-            "DELETE",
-            path,
-            f"Detach{word}Policy",
-            "Take an attached policy away.",
-            detach,
-            query=ABOUT,
-            resource=resource,
-            keys=keys,
-        ),
-    ]
+    return rows(
+        {"query": ABOUT, "resource": resource, "keys": keys},
+        ("PUT", path, f"Attach{word}Policy", "Attach a managed policy; again is no error.", attach, None, None),
+        ("DELETE", path, f"Detach{word}Policy", "Take an attached policy away.", detach, None, None),
+    )
 
 
 def _boundary(iam: Iam, kind: str, word: str) -> list[Endpoint]:
@@ -212,27 +161,11 @@ def _boundary(iam: Iam, kind: str, word: str) -> list[Endpoint]:
     def delete(asked: Asked) -> None:
         iam.set_boundary(who(asked, kind), "")
 
+    common = {"query": ABOUT, "resource": resource}
+    put_action, delete_action = f"Put{word}PermissionsBoundary", f"Delete{word}PermissionsBoundary"
     return [
-        Endpoint(
-            "PUT",
-            path,
-            f"Put{word}PermissionsBoundary",
-            f"What a {kind} may do at most.",
-            put,
-            body=BoundaryShape,
-            query=ABOUT,
-            resource=resource,
-            keys=keys,
-        ),
-        Endpoint(
-            "DELETE",
-            path,
-            f"Delete{word}PermissionsBoundary",
-            "No boundary any more.",
-            delete,
-            query=ABOUT,
-            resource=resource,
-        ),
+        *rows({**common, "keys": keys}, ("PUT", path, put_action, "What it may do at most.", put, BoundaryShape, None)),
+        *rows(common, ("DELETE", path, delete_action, "No boundary any more.", delete, None, None)),
     ]
 
 
@@ -266,26 +199,11 @@ def _members(iam: Iam) -> list[Endpoint]:
     def remove(asked: Asked) -> None:
         iam.set_member(asked.account, asked.names["name"], asked.names["username"], member=False)
 
-    return [
-        Endpoint(
-            "PUT",
-            path,
-            "AddUserToGroup",
-            "Put a user into a group; again is no error.",
-            add,
-            query=ABOUT,
-            resource=resource,
-        ),
-        Endpoint(
-            "DELETE",
-            path,
-            "RemoveUserFromGroup",
-            "Take a user out of a group.",
-            remove,
-            query=ABOUT,
-            resource=resource,
-        ),
-    ]
+    return rows(
+        {"query": ABOUT, "resource": resource},
+        ("PUT", path, "AddUserToGroup", "Put a user into a group; again is no error.", add, None, None),
+        ("DELETE", path, "RemoveUserFromGroup", "Take a user out of a group.", remove, None, None),
+    )
 
 
 def _trust(iam: Iam) -> Endpoint:
@@ -310,7 +228,7 @@ def _trust(iam: Iam) -> Endpoint:
 
 def _versions(iam: Iam) -> list[Endpoint]:
     all_of, resource = path_of("policy") + "/versions", named(iam, "policy")
-    one = all_of + "/{version}"
+    one, chosen = all_of + "/{version}", path_of("policy") + "/default"
 
     def policy(asked: Asked) -> ManagedPolicy:
         found = iam.find(who(asked, "policy"))
@@ -336,37 +254,14 @@ def _versions(iam: Iam) -> list[Endpoint]:
     def put_default(asked: Asked) -> None:
         iam.set_default_version(who(asked, "policy"), asked.body.version)
 
-    rows: tuple[Any, ...] = (
-        ("GET", all_of, "ListPolicyVersions", "Every version with its text.", listed, None, VersionsShape, 200),
-        ("POST", all_of, "CreatePolicyVersion", "A further version.", create, NewVersionShape, VersionShape, 201),
-        ("GET", one, "GetPolicyVersion", "One version with its text.", get, None, VersionShape, 200),
-        ("DELETE", one, "DeletePolicyVersion", "Remove a version that is not in force.", delete, None, None, 204),
-        (
-            "PUT",
-            path_of("policy") + "/default",
-            "SetDefaultPolicyVersion",
-            "Which version is in force.",
-            put_default,
-            DefaultShape,
-            None,
-            204,
-        ),
+    return rows(
+        {"query": ABOUT, "resource": resource},
+        ("GET", all_of, "ListPolicyVersions", "Every version with its text.", listed, None, VersionsShape),
+        ("POST", all_of, "CreatePolicyVersion", "A further version.", create, NewVersionShape, VersionShape),
+        ("GET", one, "GetPolicyVersion", "One version with its text.", get, None, VersionShape),
+        ("DELETE", one, "DeletePolicyVersion", "Remove a version not in force.", delete, None, None),
+        ("PUT", chosen, "SetDefaultPolicyVersion", "Which version is in force.", put_default, DefaultShape, None),
     )
-    return [
-        Endpoint(
-            method,
-            path,
-            action,
-            text,
-            answers,
-            body=body,
-            returned=returned,
-            status=status,
-            query=ABOUT,
-            resource=resource,
-        )
-        for method, path, action, text, answers, body, returned, status in rows
-    ]
 
 
 def _shown(policy: ManagedPolicy) -> list[VersionShape]:
