@@ -5,6 +5,7 @@ import hashlib
 import http.client
 import json
 import shutil
+import socket
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +40,13 @@ def ask(server: Server, method: str, path: str, body: bytes = b"") -> tuple[int,
         return answer.status, told
     finally:
         connection.close()
+
+
+def answered_before_its_body(server: Server, path: str, length: int) -> bytes:
+    """What a stranger who announces so many bytes, and sends none, is answered."""
+    with socket.create_connection(("127.0.0.1", server.admin_port), timeout=10) as connection:
+        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode())
+        return connection.recv(4_096)
 
 
 def write_keys(path: Path, *keys: bytes) -> None:
@@ -187,6 +195,7 @@ def test_a_backup_is_restored_into_an_empty_server_and_nothing_else_is(ground: A
             status, told = ask(fresh, "POST", "/v1/restore", wrong)
             assert (status, told["error"]) == (400, "InvalidInput"), told
             assert said in told["message"]
+        assert answered_before_its_body(fresh, "/v1/restore", 64 << 20).startswith(b"HTTP/1.1 403")
         fresh.client().create_bucket(Bucket="in-use")
         status, told = ask(fresh, "POST", "/v1/restore", document)
         assert (status, told["message"].rpartition(": ")[2]) == (409, "root owns buckets.")

@@ -24,6 +24,7 @@ from app.services.gate.callers import Callers
 from app.services.gate.permits import Deed, demand
 
 SERVICE: Final = "zapfs"
+_LARGE_BYTES: Final = 1 << 20  # a body of more is read for who is believed only
 _OPERATORS_ONLY: Final = "Only the operator's account may do this."
 
 
@@ -76,6 +77,7 @@ class Gate:
         call = Call(NOBODY_YET, self._sources.new_id()[-8:].hex().upper(), self._sources.now_ms(), Stages())
         resource, status, error = "", 500, "InternalError"
         try:
+            self._check_ahead(endpoint)
             content = body(endpoint.body_bytes_max)
             call = call._replace(caller=self.caller(content), facts=_facts())
             account, account_id = self._about(endpoint, call.caller)
@@ -108,10 +110,21 @@ class Gate:
         response.headers["x-amz-request-id"] = call.request_id
         return response
 
+    def _check_ahead(self, endpoint: Endpoint) -> None:
+        """A body that is large is read for somebody only: who signed the hash it is said to have. The hash it has is
+        checked with everybody's."""
+        if endpoint.body_bytes_max > _LARGE_BYTES and (request.content_length or _LARGE_BYTES + 1) > _LARGE_BYTES:
+            said = request.headers.get("x-amz-content-sha256", "")
+            if not said:
+                raise S3Error("AccessDenied", "Send x-amz-content-sha256 with a body of this size.")
+            self._signer(_asked(said))
+
     def caller(self, content: bytes) -> Caller:
         """Who signed the request. Raises S3Error: AccessDenied when nobody did, else what is wrong with the
         signature."""
-        asked = signed(content)
+        return self._signer(signed(content))
+
+    def _signer(self, asked: sigv4.SignedRequest) -> Caller:
         claim = sigv4.parse(asked, SERVICE)
         # A presigned URL may live for a week, and is made to be handed on.
         if claim is None or claim.expires_s is not None:
@@ -189,6 +202,10 @@ def body(bytes_max: int = ADMIN_BODY_BYTES_MAX) -> bytes:
 
 def signed(content: bytes) -> sigv4.SignedRequest:
     """The request as its signature covers it: the raw target, not the decoded path."""
+    return _asked(sha256(content).hexdigest())
+
+
+def _asked(digest: str) -> sigv4.SignedRequest:
     path, _, query = str(request.environ["RAW_URI"]).partition("?")
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return sigv4.SignedRequest(request.method, path, query, headers, sha256(content).hexdigest())
+    return sigv4.SignedRequest(request.method, path, query, headers, digest)
