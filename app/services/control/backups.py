@@ -14,7 +14,7 @@ from app.core.cluster.restore_commands import BeginRestore, EndRestore, Restored
 from app.core.cluster.restore_transitions import occupied
 from app.core.errors import Corrupt
 from app.core.layout.placement import Layout, Placement
-from app.core.limits import CONTROL_COMMAND_BYTES_MAX, RESTORE_PIECE_BYTES
+from app.core.limits import BACKUP_BYTES_MAX, CONTROL_COMMAND_BYTES_MAX, RESTORE_PIECE_BYTES
 from app.services.identity.commanding import CommandRefused, Desk
 
 _ALONE: Final = "a server of one machine"
@@ -82,7 +82,9 @@ class Backups:
                 "InvalidInput", f"What is in the backup does not open with the master keys here: {reason}"
             )
         restore_id = self._desk.identities.random(16).hex()
-        pieces = [replace(one, restore_id=restore_id) for one in cut(contents, self._form.size_of)]
+        # One machine writes its whole state with each command, and bounds none: there it is one piece.
+        most = RESTORE_PIECE_BYTES if state.cluster_id else BACKUP_BYTES_MAX
+        pieces = [replace(one, restore_id=restore_id) for one in cut(contents, self._form.size_of, most)]
         begun = begun_with(contents, restore_id)
         self._desk.submit(lambda command_id: replace(begun, command_id=command_id))
         for piece in pieces:
@@ -133,21 +135,25 @@ def begun_with(contents: ClusterState, restore_id: str) -> BeginRestore:
     return BeginRestore("", restore_id, contents.version, contents.cluster_id, contents.database_id, layout)
 
 
-def cut(contents: ClusterState, size_of: Callable[[Any], int]) -> list[RestorePiece]:
-    """The pieces of a restore, none larger than a command may be; ids are to be given. Raises CommandRefused."""
+def cut(
+    contents: ClusterState, size_of: Callable[[Any], int], piece_bytes: int = RESTORE_PIECE_BYTES
+) -> list[RestorePiece]:
+    """The pieces of a restore, each of about `piece_bytes`; ids are to be given. Raises CommandRefused for an entry
+    that is larger than a command may be."""
     pieces: list[RestorePiece] = []
-    open_piece, room = RestorePiece("", ""), RESTORE_PIECE_BYTES
+    items: list[Item] = []
+    room = piece_bytes
     for item in _items(contents):
         size = size_of(item)
         if size > CONTROL_COMMAND_BYTES_MAX - RESTORE_PIECE_BYTES // 2:
-            raise CommandRefused(
-                "LimitExceeded", f"One entry of the backup takes {size} bytes, more than a command may."
-            )
-        if size > room and open_piece != RestorePiece("", ""):
-            pieces.append(open_piece)
-            open_piece, room = RestorePiece("", ""), RESTORE_PIECE_BYTES
-        open_piece, room = _with(open_piece, item), room - size
-    return [*pieces, open_piece]
+            text = f"One entry of the backup takes {size} bytes, more than a command may."
+            raise CommandRefused("LimitExceeded", text)
+        if size > room and items:
+            pieces.append(_piece(items))
+            items, room = [], piece_bytes
+        items.append(item)
+        room -= size
+    return [*pieces, _piece(items)]
 
 
 Item = Account | KmsKey | RestoredMap | tuple[str, Limits]
@@ -175,11 +181,24 @@ def _maps(placement: Placement) -> Iterator[RestoredMap]:
         yield RestoredMap(width, True, groups)
 
 
-def _with(piece: RestorePiece, item: Item) -> RestorePiece:
-    if isinstance(item, Account):
-        return replace(piece, accounts=(*piece.accounts, item))
-    if isinstance(item, KmsKey):
-        return replace(piece, kms_keys=(*piece.kms_keys, item))
-    if isinstance(item, RestoredMap):
-        return replace(piece, maps=(*piece.maps, item))
-    return replace(piece, limits={**piece.limits, item[0]: item[1]})
+def _piece(items: list[Item]) -> RestorePiece:
+    accounts: dict[str, list[Account]] = {}
+    kms_keys, maps, limits = [], [], {}
+    for item in items:
+        if isinstance(item, Account):
+            accounts.setdefault(item.name, []).append(item)
+        elif isinstance(item, KmsKey):
+            kms_keys.append(item)
+        elif isinstance(item, RestoredMap):
+            maps.append(item)
+        else:
+            limits[item[0]] = item[1]
+    return RestorePiece("", "", tuple(map(_joined, accounts.values())), tuple(kms_keys), limits, tuple(maps))
+
+
+def _joined(slices: list[Account]) -> Account:
+    """One account of its slices, with the keys of the first."""
+    rooms: dict[str, Any] = {
+        room: {name: one for piece in slices for name, one in getattr(piece, room).items()} for room in ROOMS.values()
+    }
+    return replace(slices[0], **rooms)
