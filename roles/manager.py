@@ -27,7 +27,8 @@ from app.services.gate.directory import Directory
 from app.services.identity.control import Control
 from app.services.identity.iam import Iam
 from app.services.identity.kms_keys import KmsKeys
-from roles import backgrounds, control_backups, control_plane, master_keys, stores
+from roles import backgrounds, control_backups, control_plane, explaining, master_keys, stores
+from roles.auditing import Auditing
 from roles.data_dir import DataDir
 from roles.handover import Handover
 from roles.readiness import Readiness
@@ -62,6 +63,7 @@ def build(told: Handover) -> Application:
         SOURCES,
         metrics_token=settings.metrics_token,
         metrics_open=settings.dev,
+        tell=Auditing(running).tell,
     )
     desk = control_plane.desk(cluster, SOURCES)
     owns = lambda owner: bool(store.buckets_scan(owner, "", "", 1))  # noqa: E731 -- a question, asked once
@@ -80,6 +82,7 @@ def build(told: Handover) -> Application:
             *kms.endpoints(kms_keys),
             *collection.endpoints(lambda: asdict(gc.status()), lambda: asdict(gc.run(hurry=True))),
             *lifecycle.endpoints(acting.lifecycle),
+        *explaining.endpoints(running, cluster, store),
             *backing.endpoints,
         ],
     )

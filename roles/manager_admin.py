@@ -33,7 +33,8 @@ from app.services.gate.callers import Callers, Tokens
 from app.services.identity.control import Control
 from app.services.identity.iam import Iam
 from app.services.identity.kms_keys import KmsKeys
-from roles import control_backups, control_plane, master_keys
+from roles import control_backups, control_plane, explaining, master_keys
+from roles.auditing import Auditing
 from roles.following import followed
 from roles.handover import Handover
 from roles.running import SOURCES, Application, Running, now_ms
@@ -54,6 +55,7 @@ def build(told: Handover) -> Application:
         SOURCES,
         metrics_token=settings.metrics_token,
         metrics_open=settings.dev,
+        tell=Auditing(running).tell,
     )
     running.every("health", limits.HEARTBEAT_SECONDS, lambda: _hear(cluster))
     face = _face(running, cluster, sealer)
@@ -88,6 +90,7 @@ def _face(running: Running, cluster: RemoteCluster, sealer: Sealer) -> Face:
             *manager_seats.endpoints(membership),
             *layout.endpoints(status, changes),
             *backing.endpoints,
+            *explaining.without_buckets(cluster),
         ],
     )
 

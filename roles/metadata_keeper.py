@@ -37,7 +37,8 @@ from app.services.gate.callers import Callers, Tokens
 from app.services.gate.directory import Directory
 from app.services.healing.bucket_redundancy import RedundancyOfBuckets
 from app.services.healing.view import View
-from roles import backgrounds, master_keys, placed, stores
+from roles import backgrounds, explaining, master_keys, placed, stores
+from roles.auditing import Auditing
 from roles.data_dir import DataDir
 from roles.following import followed
 from roles.handover import Handover
@@ -89,6 +90,7 @@ def build(told: Handover) -> Application:
         [
             *collection.endpoints(lambda: asdict(gc.status()), lambda: asdict(collect(hurry=True))),
             *lifecycle.endpoints(acting.lifecycle),
+        *explaining.endpoints(running, cluster, store),
             *bucket_profiles.endpoints(defaults),
             *redundancy.endpoints(by_bucket),
         ],
@@ -99,6 +101,7 @@ def build(told: Handover) -> Application:
         SOURCES,
         metrics_token=settings.metrics_token,
         metrics_open=settings.dev,
+        tell=Auditing(running).tell,
     )
     flask = admin_application(gate, face, lambda error: running.log.failure("operations request failed", error))
     return Application(flask.wsgi_app, running)

@@ -27,6 +27,7 @@ from app.ports.cluster import Cluster
 from app.ports.metadata import MetadataStore
 from app.runtime.buffers import BufferPool
 from app.runtime.telemetry import metrics
+from app.runtime.telemetry.traces import Traces
 from app.services.background.access_logs import AccessLogs
 from app.services.buckets.buckets import Buckets, Defaults
 from app.services.buckets.configs import Configs
@@ -54,6 +55,7 @@ from app.services.objects.objects import Objects
 from app.services.objects.renaming import Renaming
 from app.services.objects.tagging import Tagging
 from roles import backgrounds, master_keys, sessions
+from roles.auditing import Auditing
 from roles.data_dir import DataDir
 from roles.running import SOURCES, Application, Running
 
@@ -91,7 +93,7 @@ def application(running: Running, ground: Ground) -> Application:
         surface,
         access,
         SOURCES,
-        Observer(running, logs).observe,
+        Observer(running, logs, Auditing(running)).observe,
         lambda request_id, error: running.log.failure("request failed", error, request_id=request_id),
         Porch(settings.s3_domain, Peers(settings.trusted_proxies), sites, _query(settings, cluster, tokens, access)),
     )
@@ -154,12 +156,19 @@ def _surface(running: Running, ground: Ground, sealing: Sealing) -> tuple[Surfac
 
 
 class Observer:
-    """Turns every answered request into a log line and numbers, and into a line of its bucket's own log."""
+    """Turns every answered request into a log line, numbers and a trace, and tells the audit log and its bucket's."""
 
-    def __init__(self, running: Running, logs: AccessLogs) -> None:
+    def __init__(self, running: Running, logs: AccessLogs, auditing: Auditing) -> None:
+        settings = running.told.settings
         self._log = running.log
         self._logs = logs
         self._wanted = running.log.wants("info")
+        self._audit = auditing.observe
+        self._traces: Traces | None = None
+        if settings.request_traces:
+            self._traces = Traces(DataDir(settings.data_dir).traces, settings.node_id)
+            running.every("traces", limits.LOG_FLUSH_SECONDS, self._traces.flush)
+            running.at_end(self._traces.flush)
 
     def observe(self, record: Record) -> None:
         """One request is over."""
@@ -168,6 +177,9 @@ class Observer:
         )
         if self._wanted or record.status >= 500:
             self._log.request("error" if record.status >= 500 else "info", record)
+        if self._traces is not None:
+            self._traces.add(record, SOURCES.now_ms())
+        self._audit(record)
         logged = self._logs.keeps(record.bucket) if record.bucket else None
         if logged is not None:
             self._logs.gather(logged, backgrounds.entry(logged, record))

@@ -23,14 +23,14 @@ class Address(Protocol):
     def token(self) -> str: ...
 
 
-def post(target: Address, message: bytes) -> None:
-    """POST a JSON message; returns when the target answered 2xx. Raises Unavailable."""
+def post(target: Address, message: bytes, content_type: str = "application/json") -> None:
+    """POST a message; returns when the target answered 2xx. Raises Unavailable."""
     parts = urlsplit(target.url)
     connect: type[http.client.HTTPConnection] = http.client.HTTPConnection
     options: dict[str, ssl.SSLContext] = {}
     if parts.scheme == "https":
         connect, options = http.client.HTTPSConnection, {"context": ssl.create_default_context()}
-    headers = {"Content-Type": "application/json", "User-Agent": "ZapFS"}
+    headers = {"Content-Type": content_type, "User-Agent": "ZapFS"}
     if target.token:
         headers["Authorization"] = f"Bearer {target.token}"
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

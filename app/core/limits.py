@@ -184,6 +184,9 @@ ROLE_SESSION_SECONDS: Final = 3_600  # longest session of a role that asks for n
 ROLE_SESSION_SECONDS_MAX: Final = 43_200
 QUERY_BODY_BYTES_MAX: Final = 256 * KIB  # a form of the query API: a policy's text, percent-encoded
 QUERY_PARAMETERS_MAX: Final = 1_000  # of one form
+QUERY_ITEMS: Final = 100  # of a page of IAM's lists, unless MaxItems says otherwise; IAM's own numbers, as the next
+QUERY_ITEMS_MAX: Final = 1_000
+QUERY_MARKER_CHARS_MAX: Final = 1_024  # a name and its kind, encoded
 SESSION_SECONDS_MIN: Final = 900  # of any session (AWS's own bounds, as the next)
 SESSION_SECONDS_MAX: Final = 129_600  # GetSessionToken and GetFederationToken of a user
 SESSION_SECONDS: Final = 43_200  # of these, when nothing is said
@@ -355,12 +358,10 @@ TRACE_FILES_MAX: Final = 64  # of workers that are and were; those written longe
 TRACE_TEXT_CHARS_MAX: Final = 1_024  # of one text in a trace or an audit line; a key has as many bytes
 AUDIT_WAITING_MAX: Final = 8_192  # lines of one process, for each sink; with more waiting, new ones are dropped
 AUDIT_LINE_BYTES_MAX: Final = 8 * KIB  # one line; longer texts are cut
-AUDIT_WRITE_BYTES_MAX: Final = 64 * KIB  # lines written by one call, so that those of several processes do not mix
-AUDIT_POST_LINES_MAX: Final = 500  # lines in one request to the webhook
+AUDIT_WRITE_BYTES_MAX: Final = 64 * KIB  # lines handed over at once, by one write or one request
 AUDIT_FLUSH_SECONDS: Final = 0.25  # between two writings
 SIMULATED_CONTEXT_MAX: Final = 256  # condition keys, and values of one, in a simulation
 SIMULATED_POLICIES_MAX: Final = 10  # session policies in a simulation: as many as a session has
-SIMULATED_PAIRS_MAX: Final = 1_000  # actions times resources of one simulation
 
 # --- Raft (app/adapters/cluster/raft); times measured: docs/design/raft.md
 RAFT_ELECTION_MS: Final = 300  # the least silence before an election; the most is twice that

@@ -52,8 +52,8 @@ class Facts(NamedTuple):
 
     `headers`: lower-case names (a form's fields stand for headers). `parameters`: of the query, decoded. `remote`: the
     peer's address. `auth_type`: REST-HEADER, REST-QUERY-STRING, POST or "". `signature_version`: AWS4-HMAC-SHA256, AWS
-    or "". `signature_age_ms`: of a presigned request, else None. `given`: values of condition keys (canonical) that count
-    instead of what the request says, for a request that is only thought of.
+    or "". `signature_age_ms`: of a presigned request, else None. `given`: values of condition keys (canonical) that
+    count instead of what the request says, for a request that is only thought of.
     """
 
     headers: Mapping[str, str] = {}

@@ -38,6 +38,10 @@ _seconds = Histogram(
 _stages = Counter("zapfs_stage_seconds", "Time requests spent by stage.", ("stage",), registry=_own)
 _failures = Counter("zapfs_task_failures", "Turns of background tasks that failed.", ("task",), registry=_own)
 
+_audit_dropped = Counter(
+    "zapfs_audit_dropped", "Lines of the audit log no sink took in time.", ("sink",), registry=_own
+)
+
 
 class _Series:
     """What requests of one operation and status class added up to since the last flush, and where it goes."""
@@ -106,6 +110,11 @@ def flush() -> None:
 def task_failed(task: str) -> None:
     """Count one failed turn of a background task."""
     _failures.labels(task).inc()
+
+
+def audit_dropped(sink: str) -> None:
+    """Count one line the audit log lost; `sink`: "file" or "webhook"."""
+    _audit_dropped.labels(sink).inc()
 
 
 def reserve(directory: Path) -> None:

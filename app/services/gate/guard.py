@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 
-from app.core.acl.grants import OBJECT_PERMISSION
+from app.core.acl.grants import BUCKET_PERMISSION, OBJECT_PERMISSION
 from app.core.acl.requests import HEADERS as ACL_HEADERS
 from app.core.acl.settings import ENFORCED, POLICY, ownership_of
 from app.core.errors import Missing, S3Error
@@ -41,9 +41,13 @@ _OF_THE_OBJECT: Final = (
 )
 """Actions on an object that is there already: its owner, list or tags decide, and its absence is not everybody's."""
 
+_SPELLED: Final = {name.lower(): name for name in (*_OF_THE_OBJECT, *BUCKET_PERMISSION)}
+
 _ROOT_MAY: Final = frozenset({"s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"})
 """What no bucket policy takes from the root of the bucket's account, so that nobody locks a bucket for good.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html"""
+
+_OF_ROOTS: Final = {name.lower(): name for name in _ROOT_MAY}
 
 
 class Admission(NamedTuple):
@@ -57,6 +61,11 @@ class Admission(NamedTuple):
         """Raises AccessDenied. `version` None: there is no such object."""
         if self.judge is not None:
             self.judge(version)
+
+
+def spelled(action: str) -> str:
+    """An action as the gate knows it, however it is capitalised. What nothing depends on stays as it is."""
+    return _SPELLED.get(action.lower(), _OF_ROOTS.get(action.lower(), action))
 
 
 class Named(Protocol):
@@ -117,6 +126,8 @@ class Guard:
         """
         if not _unquestioned(call, bucket) or (version is not None and version.owner != bucket.owner):
             self._demand(call, Subject(bucket, action, key, version))
+        else:
+            call.stages.decision = OWNERS
 
     def allows(self, call: Call, bucket: Bucket, action: str, key: bytes = b"", version: Version | None = None) -> bool:
         """The same as a question (s3:BypassGovernanceRetention)."""
