@@ -1,135 +1,98 @@
-"""`zapfs admin`: asks the admin face, signed as root, and prints what it answered.
+"""`zapfs admin`: one command, asked of the admin face, and its answer printed for people or for scripts.
 
-Knows the face's paths and how a request is signed (SigV4). Must not know what the server does with it.
+Knows exit codes (0 done, 1 refused, 2 asked wrongly, 3 no answer or not now) and where output goes. Must not know any
+subject's words, nor how requests are signed.
 """
 
 import argparse
 import json
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Mapping
-from hashlib import sha256
-from typing import Any
-from urllib.parse import urlsplit
+import os
+from pathlib import Path
+from typing import Any, Final
 
-from app.cli.admin_words import WORDS
+from app.cli import admin_identity, waiting
+from app.cli.admin_client import AdminClient, Refused, Unreachable
+from app.cli.admin_words import word_of
 from app.cli.command import complain, say
-from app.cli.tables import table
+from app.cli.sizes import amount
+from app.cli.tables import fields, table
+from app.cli.words import Word
 from app.config import Settings
-from app.config_values import Bind
-from app.core.auth import canonical, timestamps
-from roles import credentials
-from roles.data_dir import DataDir, Refusal
+from roles.data_dir import Refusal
 
-_SECONDS_MAX = 60  # a collection may take a while
-_SERVICE = "zapfs"  # the admin face's own: see app/faces/http/admin/gate.py
-
-
-class Refused(Exception):
-    """The server answered with an error, or not at all; the text says which."""
-
-
-class AdminClient:
-    """Signed requests to one admin face."""
-
-    def __init__(self, endpoint: str, access_key: str, secret_key: str, region: str) -> None:
-        self._endpoint = endpoint.rstrip("/")
-        self._access_key = access_key
-        self._secret_key = secret_key
-        self._region = region
-
-    def ask(self, method: str, path: str, content: Mapping[str, Any] | None = None) -> Any:
-        """The answer's JSON, None when it has none. Raises Refused."""
-        body = b"" if content is None else json.dumps(content).encode()
-        request = urllib.request.Request(  # noqa: S310 -- the operator's own endpoint
-            self._endpoint + path, body or None, self._signed(method, path, body), method=method
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=_SECONDS_MAX) as answer:  # noqa: S310
-                text = answer.read()
-        except urllib.error.HTTPError as error:
-            raise Refused(_reason(error)) from error
-        except (OSError, ValueError) as error:
-            raise Refused(f"{self._endpoint} does not answer: {getattr(error, 'reason', error)}") from error
-        return json.loads(text) if text else None
-
-    def _signed(self, method: str, path: str, body: bytes) -> dict[str, str]:
-        """The headers of a request, Authorization among them."""
-        target, _, query = path.partition("?")
-        timestamp = timestamps.basic(time.time())
-        headers = {"host": urlsplit(self._endpoint).netloc, "x-amz-date": timestamp}
-        signed = ";".join(sorted(headers))
-        meant = canonical.path(target), canonical.query(canonical.pairs(query))
-        scope = (timestamp[:8], self._region, _SERVICE)
-        text = canonical.string_to_sign(
-            timestamp,
-            "/".join((*scope, "aws4_request")),
-            canonical.request(method, meant, headers, signed, sha256(body).hexdigest()),
-        )
-        signature = canonical.sign(canonical.signing_key(self._secret_key, *scope), text)
-        credential = f"{self._access_key}/{'/'.join(scope)}/aws4_request"
-        headers["authorization"] = (
-            f"{canonical.ALGORITHM} Credential={credential}, SignedHeaders={signed}, Signature={signature}"
-        )
-        return headers | {"content-type": "application/json"}
+_REFUSED: Final = 1
+_WRONG: Final = 2
+_NOT_NOW: Final = 3
+_INTERRUPTED: Final = 130  # as shells tell of SIGINT
 
 
 def run(given: argparse.Namespace, settings: Settings) -> int:
-    """One `zapfs admin` command; 1 with a line when it was refused."""
+    """One `zapfs admin` command; its exit code, with a line on stderr when it is not 0."""
+    word = word_of(given)
     try:
-        root = credentials.given_root(settings) or credentials.installed_root(settings, DataDir(settings.data_dir))
-        client = AdminClient(_endpoint(given, settings), root.access_key, root.secret_key, settings.region)
-        word, chosen = WORDS[given.subject][given.verb], vars(given)
-        content = None if word.content is None else word.content(chosen)
-        answer = client.ask(word.method, word.target(chosen), content)
+        client = admin_identity.client(given, settings)
+        _ask(client, word, given)
+        if word.settled is not None and given.wait:
+            return _wait(client, word, given)
     except (OSError, ValueError) as error:
         complain(f"what was given cannot be used: {error}")
-        return 1
+        return _WRONG
+    except Unreachable as error:
+        complain(str(error))
+        return _NOT_NOW
     except (Refused, Refusal) as error:
         complain(str(error))
-        return 1
-    if given.json:
-        say(json.dumps(answer, indent=1))
-    else:
-        for line in _lines(given, answer):
-            say(line)
+        return _REFUSED
     return 0
 
 
-def _endpoint(given: argparse.Namespace, settings: Settings) -> str:
-    if given.endpoint:
-        return str(given.endpoint)
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.admin_bind.host, settings.admin_bind.host)  # noqa: S104
-    return f"http://{Bind(host, settings.admin_bind.port)}"
+def _ask(client: AdminClient, word: Word, given: argparse.Namespace) -> None:
+    """Ask and print. Raises OSError and ValueError for what was given, Refused."""
+    chosen = vars(given)
+    target = word.target(chosen)
+    if word.saves:
+        _save(client.send, word, target, Path(chosen[word.saves]))
+        return
+    if word.sends:
+        text = client.send(word.method, target, Path(chosen[word.sends]).read_bytes())
+        answer = json.loads(text) if text else None
+    else:
+        content = None if word.content is None else word.content(chosen)
+        answer = client.ask_all(word.method, target, content)
+    for line in [json.dumps(answer, indent=1)] if given.json else _lines(word, given, answer):
+        say(line)
 
 
-def _lines(given: argparse.Namespace, answer: Any) -> list[str]:
-    """The answer for people."""
-    shown = WORDS[given.subject][given.verb].shown
-    if shown is not None:
-        return shown(answer)
-    if answer is None:
-        return [f"{given.subject} {given.verb}: done"]
-    if given.verb.endswith("list"):
-        return table(next(iter(answer.values())))
-    secret = ["The secret is not shown again."] if "secret_key" in answer else []
-    return _flat(answer) + secret
+def _save(send: Any, word: Word, target: str, path: Path) -> None:
+    """The answer in a new file that its owner alone reads, durable before it is told of. Raises OSError, Refused."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        try:
+            content = send(word.method, target)
+        except Refused:
+            path.unlink()
+            raise
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    say(f"{path}: {amount(len(content))}")
 
 
-def _flat(answer: Mapping[str, Any], prefix: str = "") -> list[str]:
-    lines = []
-    for name, value in answer.items():
-        if isinstance(value, Mapping):
-            lines += _flat(value, f"{prefix}{name}.")
-        else:
-            lines.append(f"{prefix + name:28} {value}")
-    return lines
-
-
-def _reason(error: urllib.error.HTTPError) -> str:
+def _wait(client: AdminClient, word: Word, given: argparse.Namespace) -> int:
+    assert word.settled is not None
     try:
-        answer = json.loads(error.read())
-        return f"{answer['error']}: {answer['message']}"
-    except (ValueError, KeyError, OSError):
-        return f"the server answered {error.code}"
+        waiting.wait(lambda: client.ask("GET", "/v1/cluster"), word.settled, given.verb)
+    except KeyboardInterrupt:
+        complain("no longer waiting; the work goes on, and `zapfs admin cluster status` shows it")
+        return _INTERRUPTED
+    return 0
+
+
+def _lines(word: Word, given: argparse.Namespace, answer: Any) -> list[str]:
+    """The answer for people."""
+    if word.shown is not None:
+        return word.shown(answer)
+    if answer is None:
+        return [f"{' '.join(filter(None, (given.subject, given.verb)))}: done"]
+    if given.verb.endswith("list"):
+        return table(next(iter(answer.values())), word.columns)
+    return fields(answer) + (["The secret is not shown again."] if "secret_key" in answer else [])

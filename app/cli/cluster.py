@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from app.cli import cluster_database, cluster_processes
-from app.cli.admin import AdminClient, Refused
+from app.cli.admin_client import AdminClient, Identity, Refused
 from app.cli.cluster_plan import FILE_HOST, GATEWAY, MANAGER, Member, Plan, Shape, Wishes, claim, database_port, planned
 from app.cli.cluster_processes import Process
 from app.cli.command import complain, say
@@ -64,7 +64,8 @@ class Cluster:
     def admin(self, member: Member | None = None) -> AdminClient:
         """Root's client of a manager, the first by default."""
         host, port = (member or self.plan.of_kind(MANAGER)[0]).bind("admin_bind")
-        return AdminClient(f"http://{host}:{port}", self.plan.access_key, self.plan.secret_key, "us-east-1")
+        root = Identity(self.plan.access_key, self.plan.secret_key)
+        return AdminClient(f"http://{host}:{port}", root, "us-east-1")
 
     def ended(self) -> list[Process]:
         """What was started and ended by itself."""

@@ -1,7 +1,7 @@
 """The zapfs command line: which words it takes, and which room runs them.
 
-Knows arguments and exit codes (0 done, 1 refused or failed, 2 asked wrongly). Must not know how anything is done: a
-room is imported when its command is given, so that `zapfs version` costs nothing.
+Knows arguments and exit codes (0 done, 1 refused or failed, 2 asked wrongly, 3 of `admin`: no answer). Must not know
+how anything is done: a room is imported when its command is given, so that `zapfs version` costs nothing.
 """
 
 import argparse
@@ -108,6 +108,9 @@ def _add_settings(command: argparse.ArgumentParser, names: list[str]) -> None:
 def _add_admin(admin: argparse.ArgumentParser) -> None:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--endpoint", metavar="URL", help=f"admin face (default {ADMIN_ENDPOINT}, or the admin_bind)")
+    common.add_argument(
+        "--profile", metavar="NAME", help="of ~/.config/zapfs/profiles.toml, or the file ZAPFS_PROFILES names"
+    )
     common.add_argument("--json", action="store_true", help="print the server's answer as JSON")
     _add_settings(common, ["data_dir", "dev"])
     subjects = admin.add_subparsers(dest="subject", required=True, metavar="SUBJECT")

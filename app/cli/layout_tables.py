@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from app.cli.sizes import amount
 from app.cli.tables import table
 
 Row = Mapping[str, Any]
@@ -113,15 +114,3 @@ def healing(answer: Row) -> list[str]:
     )
     lines = [f"{answer['kind']}: {'paused' if answer['paused'] else 'goes on'}, {limit}"]
     return [*lines, f"every byte within {answer['days']} days"] if answer["days"] else lines
-
-
-def amount(count: int | None) -> str:
-    """Bytes for people: 12.5 GiB."""
-    if count is None:
-        return "-"
-    value, unit = float(count), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
-        if value < 1_024:
-            break
-        value, unit = value / 1_024, larger
-    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"

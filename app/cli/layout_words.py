@@ -6,10 +6,9 @@ Knows arguments, the requests they become (docs/admin.md); sizes and rates are w
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.cli import layout_tables
-from app.cli.words import Content, Given, Word
-from app.config_values import whole
-from app.core.limits import TIB
+from app.cli import layout_tables, waiting
+from app.cli.sizes import size
+from app.cli.words import Content, Given, Settled, Word
 
 _CLUSTER: Final = "/v1/cluster"
 
@@ -34,14 +33,14 @@ def _profile(given: Given) -> Content:
     if given.get("compression"):
         content["compression"] = given["compression"]
     if given.get("inline"):
-        content["inline_bytes"] = _size(given["inline"])
+        content["inline_bytes"] = size(given["inline"])
     return content
 
 
 def _healing(given: Given) -> Content:
     content: dict[str, Any] = {}
     if given.get("rate"):
-        content["rate"] = _size(given["rate"])
+        content["rate"] = size(given["rate"])
     if given.get("days"):
         content["days"] = int(given["days"])
     if given.get("now"):
@@ -53,18 +52,15 @@ def _healing(given: Given) -> Content:
     return content
 
 
-def _size(text: str) -> int:
-    return whole(0, TIB)(text)
+def _change(verb: str, text: str, *options: str, settled: Settled | None = None) -> Word:
+    return Word(
+        text, "POST", f"{_CLUSTER}/{verb}", ("what*",), options, _devices, layout_tables.changed, settled=settled
+    )
 
 
-def _change(verb: str, text: str, *options: str) -> Word:
-    path = f"{_CLUSTER}/{verb}"
-    return Word(text, "POST", path, ("what*",), options, _devices, layout_tables.changed)
-
-
-def _heal(kind: str, text: str, *options: str) -> Word:
-    chosen = ("rate", "pause!", "go_on!", *options)
-    return Word(text, "POST", f"{_CLUSTER}/{kind}", (), chosen, _healing, layout_tables.healing)
+def _heal(kind: str, text: str, settled: Settled, *options: str) -> Word:
+    path, given = f"{_CLUSTER}/{kind}", ("rate", "pause!", "go_on!", *options)
+    return Word(text, "POST", path, (), given, _healing, layout_tables.healing, settled=settled)
 
 
 CLUSTER_WORDS: Final[Mapping[str, Word]] = {
@@ -73,8 +69,12 @@ CLUSTER_WORDS: Final[Mapping[str, Word]] = {
     "devices": Word("every device", "GET", f"{_CLUSTER}/devices", shown=layout_tables.rows),
     "profiles": Word("every profile, with its blobs", "GET", f"{_CLUSTER}/profiles", shown=layout_tables.rows),
     "layout": Word("which devices hold which groups", "GET", f"{_CLUSTER}/layout", shown=layout_tables.maps),
-    "add": _change("add", "let devices (numbers, nodes, or all with --waiting) take their share", "waiting!"),
-    "drain": _change("drain", "empty devices (numbers or nodes), which serve until they are empty"),
+    "add": _change(
+        "add", "let devices (numbers, nodes, or all with --waiting) take their share", "waiting!", settled=waiting.moved
+    ),
+    "drain": _change(
+        "drain", "empty devices (numbers or nodes), which serve until they are empty", settled=waiting.moved
+    ),
     "remove": _change("remove", "forget devices that are drained or whose node is down (--lost: or up)", "lost!"),
     "profile": Word(
         "define a storage class for what is written from now on: copies, or DATA+PARITY",
@@ -84,7 +84,21 @@ CLUSTER_WORDS: Final[Mapping[str, Word]] = {
         ("compression", "inline"),  # --inline-bytes is the setting of one machine
         _profile,
     ),
-    "repair": _heal("repair", "how fast each host makes whole what is short"),
-    "rebalance": _heal("rebalance", "how fast each host sends fragments home"),
-    "scrub": _heal("scrub", "how often and how fast each host verifies all its bytes; --now begins", "days", "now!"),
+    "repair": _heal("repair", "how fast each host makes whole what is short", waiting.mended),
+    "rebalance": _heal("rebalance", "how fast each host sends fragments home", waiting.moved),
+    "scrub": _heal(
+        "scrub",
+        "how often and how fast each host verifies all its bytes; --now begins",
+        waiting.verified,
+        "days",
+        "now!",
+    ),
+    "redundancy": Word(
+        "how redundant a bucket's chunks are, a bounded number of them; asked of a gateway",
+        "GET",
+        f"{_CLUSTER}/redundancy",
+        ("bucket",),
+        ("after",),
+        query=("bucket", "after"),
+    ),
 }

@@ -71,10 +71,10 @@ def _ways(server: Server, scratch: Path) -> Iterator[Way]:
     owner = server.create_account(ACCOUNT)
     policy = scratch / "policy.json"
     policy.write_text(json.dumps(_document(["s3:GetObject", "s3:PutObject", "s3:ListBucket"])))
-    server.admin("user", "create", ACCOUNT, "reader")
-    server.admin("user", "put-policy", ACCOUNT, "reader", "bench", str(policy))
+    server.admin("user", "create", "reader", "--account", ACCOUNT)
+    server.admin("user", "put-policy", "reader", "bench", str(policy), "--account", ACCOUNT)
     keys = ["--access-key", USER.access_key, "--secret-key", USER.secret_key]
-    server.admin("key", "create", ACCOUNT, "--user", "reader", *keys)
+    server.admin("key", "create", "reader", "--account", ACCOUNT, *keys)
     time.sleep(1.1)
     s3 = server.client(owner)
     for name, keys_of in (("plain", owner), ("versioned", owner), ("policy", owner), ("user", USER), ("lists", owner)):

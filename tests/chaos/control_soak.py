@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from app.adapters.cluster.remote import Door, RemoteCluster
-from app.cli.admin import AdminClient, Refused
+from app.cli.admin_client import AdminClient, Identity, Refused
 from app.config import DEV_ACCESS_KEY, DEV_SECRET_KEY
 from tests.control_processes import SECRET, Manager, Managers, eventually, managers
 from tests.integration.server import parents_of
@@ -50,7 +50,8 @@ class Load:
             thread.join(60)
 
     def _propose(self, number: int) -> None:
-        client = AdminClient(f"http://127.0.0.1:{self._face.admin_port}", DEV_ACCESS_KEY, DEV_SECRET_KEY, "us-east-1")
+        root = Identity(DEV_ACCESS_KEY, DEV_SECRET_KEY)
+        client = AdminClient(f"http://127.0.0.1:{self._face.admin_port}", root, "us-east-1")
         made = 0
         while not self._stop.wait(0.02):
             name = f"soak-{number}-{made}"

@@ -33,9 +33,9 @@ def served(tmp_path_factory):
     document.write_text(json.dumps(READ))
     with Server(directory / "data", dev=True, workers=2) as server:
         server.admin("account", "create", "team", "--email", "Team@example.com")
-        server.admin("user", "create", "team", "mia", "--path", "/dev/", "--tag", "role=tester")
-        server.admin("user", "put-policy", "team", "mia", "all", str(document))
-        server.admin("key", "create", "team", "--user", "mia", *key_words(KEYS))
+        server.admin("user", "create", "mia", "--account", "team", "--path", "/dev/", "--tag", "role=tester")
+        server.admin("user", "put-policy", "mia", "--account", "team", "all", str(document))
+        server.admin("key", "create", "mia", "--account", "team", *key_words(KEYS))
         time.sleep(1.1)
         yield server
 
@@ -46,39 +46,39 @@ def test_a_user_s_key_is_believed_within_a_second_and_its_buckets_are_the_accoun
     listed = json.loads(served.admin("account", "list", "--json"))["accounts"]
     team = next(one for one in listed if one["name"] == "team")
     assert client.list_buckets()["Owner"]["ID"] == team["canonical_id"]
-    shown = json.loads(served.admin("user", "show", "team", "mia", "--json"))
+    shown = json.loads(served.admin("user", "show", "mia", "--account", "team", "--json"))
     assert shown["arn"] == f"arn:aws:iam::{team['account_id']}:user/dev/mia"
     assert (shown["inline_policies"], shown["tags"]) == (["all"], {"role": "tester"})
     assert shown["user_id"].startswith("AIDA")
-    inline = json.loads(served.admin("user", "policies", "team", "mia", "--json"))["inline_policies"]
+    inline = json.loads(served.admin("user", "policies", "mia", "--account", "team", "--json"))["inline_policies"]
     assert inline == [{"name": "all", "document": READ}]
 
 
 def test_an_inactive_key_is_refused_as_an_unknown_one_until_it_is_active_again(served):
     keys = Credentials("AKSECONDSECONDSECOND", "secret-of-a-second-key-0123456789abcdef")
-    served.admin("key", "create", "team", "--user", "mia", *key_words(keys))
+    served.admin("key", "create", "mia", "--account", "team", *key_words(keys))
     time.sleep(1.1)
     assert code_of(served, keys) == ""
     for verb, code in (("deactivate", "InvalidAccessKeyId"), ("activate", ""), ("delete", "InvalidAccessKeyId")):
-        served.admin("key", verb, "team", keys.access_key, "--user", "mia")
+        served.admin("key", verb, "mia", keys.access_key, "--account", "team")
         time.sleep(1.1)
         assert {code_of(served, keys) for _ in range(6)} == {code}
 
 
 def test_what_no_policy_allows_a_user_may_not(served):
     keys = Credentials("AKNOBODYNOBODYNOBODY", "secret-of-nobody-0123456789abcdef01234567")
-    served.admin("user", "create", "team", "new")
-    served.admin("key", "create", "team", "--user", "new", *key_words(keys))
+    served.admin("user", "create", "new", "--account", "team")
+    served.admin("key", "create", "new", "--account", "team", *key_words(keys))
     time.sleep(1.1)
     assert code_of(served, keys) == "AccessDenied"
-    served.admin("group", "create", "team", "readers")
-    served.admin("group", "attach", "team", "readers", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
-    served.admin("group", "add", "team", "readers", "new")
+    served.admin("group", "create", "readers", "--account", "team")
+    served.admin("group", "attach", "readers", "--account", "team", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
+    served.admin("group", "add", "readers", "--account", "team", "new")
     time.sleep(1.1)
     assert code_of(served, keys) == ""
     with pytest.raises(ClientError, match="AccessDenied"):
         served.client(keys).create_bucket(Bucket="not-by-a-reader")
-    assert json.loads(served.admin("group", "show", "team", "readers", "--json"))["members"] == ["new"]
+    assert json.loads(served.admin("group", "show", "readers", "--account", "team", "--json"))["members"] == ["new"]
 
 
 def administer(served: Server, keys: Credentials, method: str, path: str) -> int:
@@ -91,24 +91,24 @@ def administer(served: Server, keys: Credentials, method: str, path: str) -> int
 
 def test_a_user_of_the_operator_s_account_administers_what_its_policies_allow(served):
     keys = Credentials("AKOPERATOROPERATOR00", "secret-of-an-operator-0123456789abcdef")
-    served.admin("user", "create", "root", "operator")
-    served.admin("key", "create", "root", "--user", "operator", *key_words(keys))
+    served.admin("user", "create", "operator", "--account", "root")
+    served.admin("key", "create", "operator", "--account", "root", *key_words(keys))
     assert administer(served, keys, "GET", "/v1/accounts") == 403
-    served.admin("user", "attach", "root", "operator", "arn:aws:iam::aws:policy/AdministratorAccess")
+    served.admin("user", "attach", "operator", "--account", "root", "arn:aws:iam::aws:policy/AdministratorAccess")
     assert administer(served, keys, "GET", "/v1/accounts") == 200
     assert administer(served, keys, "GET", "/v1/iam/users?account=team") == 200
 
 
 def test_a_user_of_another_account_administers_its_own_account_at_most(served):
     keys = Credentials("AKDELEGATEDELEGATE00", "secret-of-a-delegate-0123456789abcdef")
-    served.admin("user", "create", "team", "delegate")
-    served.admin("key", "create", "team", "--user", "delegate", *key_words(keys))
+    served.admin("user", "create", "delegate", "--account", "team")
+    served.admin("key", "create", "delegate", "--account", "team", *key_words(keys))
     assert administer(served, keys, "GET", "/v1/iam/users") == 403
-    served.admin("user", "attach", "team", "delegate", "arn:aws:iam::aws:policy/AdministratorAccess")
+    served.admin("user", "attach", "delegate", "--account", "team", "arn:aws:iam::aws:policy/AdministratorAccess")
     assert administer(served, keys, "GET", "/v1/iam/users") == 200
     for path in ("/v1/accounts", "/v1/kms/keys", "/v1/gc", "/v1/iam/users?account=root", "/v1/iam/users?account=no"):
         assert administer(served, keys, "GET", path) == 403
-    served.admin("user", "detach", "team", "delegate", "arn:aws:iam::aws:policy/AdministratorAccess")
+    served.admin("user", "detach", "delegate", "--account", "team", "arn:aws:iam::aws:policy/AdministratorAccess")
 
 
 def test_a_boundary_takes_away_what_it_does_not_allow(served):
@@ -116,11 +116,11 @@ def test_a_boundary_takes_away_what_it_does_not_allow(served):
         time.sleep(1.1)
         return served.raw(KEYS).call("PUT", "/bounded-bucket").status == 200
 
-    served.admin("user", "boundary", "team", "mia", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
+    served.admin("user", "boundary", "mia", "--account", "team", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")
     try:
         assert not may_create()
     finally:
-        served.admin("user", "unbound", "team", "mia")
+        served.admin("user", "unbound", "mia", "--account", "team")
     assert may_create()
 
 
@@ -138,19 +138,19 @@ def test_a_request_that_forgets_its_field_takes_nothing_away(served, what):
 def test_a_managed_policy_has_versions_and_stays_while_it_is_attached(served, tmp_path):
     document = tmp_path / "policy.json"
     document.write_text(json.dumps(READ))
-    served.admin("policy", "create", "team", "all", str(document))
-    version = json.loads(served.admin("policy", "update", "team", "all", str(document), "--json"))
-    policy = json.loads(served.admin("policy", "show", "team", "all", "--json"))
+    served.admin("policy", "create", "all", "--account", "team", str(document))
+    version = json.loads(served.admin("policy", "update", "all", "--account", "team", str(document), "--json"))
+    policy = json.loads(served.admin("policy", "show", "all", "--account", "team", "--json"))
     assert (version["version"], policy["default_version"], policy["versions"]) == ("v2", "v2", ["v1", "v2"])
-    served.admin("user", "attach", "team", "mia", policy["arn"])
-    served.admin("policy", "delete-version", "team", "all", "v1")
+    served.admin("user", "attach", "mia", "--account", "team", policy["arn"])
+    served.admin("policy", "delete-version", "all", "--account", "team", "v1")
     with pytest.raises(ServerFailed, match="DeleteConflict"):
-        served.admin("policy", "delete", "team", "all")
-    served.admin("user", "detach", "team", "mia", policy["arn"])
-    served.admin("policy", "delete", "team", "all")
+        served.admin("policy", "delete", "all", "--account", "team")
+    served.admin("user", "detach", "mia", "--account", "team", policy["arn"])
+    served.admin("policy", "delete", "all", "--account", "team")
     document.write_text("{")
     with pytest.raises(ServerFailed, match="cannot be used"):
-        served.admin("policy", "create", "team", "bad", str(document))
+        served.admin("policy", "create", "bad", "--account", "team", str(document))
 
 
 def test_the_keyring_has_its_own_keys_and_those_that_were_chosen(served):
@@ -186,8 +186,13 @@ def test_version_two_in_the_header_is_spoken(served):
 def test_secrets_are_in_no_listing_in_no_log_and_in_no_file(served):
     told = "".join(
         served.admin(*words, "--json")
-        for words in (["account", "list"], ["user", "list", "team"], ["user", "show", "team", "mia"], ["kms", "list"])
-    ) + served.admin("key", "list", "team", "--user", "mia", "--json")
+        for words in (
+            ["account", "list"],
+            ["user", "list", "--account", "team"],
+            ["user", "show", "mia", "--account", "team"],
+            ["kms", "list"],
+        )
+    ) + served.admin("key", "list", "mia", "--account", "team", "--json")
     files = [path.read_bytes() for path in (served.data_dir / "cluster").iterdir() if path.is_file()]
     for form in (KEYS.secret_key, base64.b64encode(KEYS.secret_key.encode()).decode()):
         assert form not in told
@@ -197,6 +202,6 @@ def test_secrets_are_in_no_listing_in_no_log_and_in_no_file(served):
 
 def test_commands_given_at_one_time_all_take_effect(served):
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda number: served.admin("user", "create", "team", f"one-{number}"), range(8)))
-    listed = json.loads(served.admin("user", "list", "team", "--json"))["users"]
+        list(pool.map(lambda number: served.admin("user", "create", f"one-{number}", "--account", "team"), range(8)))
+    listed = json.loads(served.admin("user", "list", "--json", "--account", "team"))["users"]
     assert {f"one-{number}" for number in range(8)} <= {one["username"] for one in listed}

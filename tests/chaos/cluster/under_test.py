@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from app.cli import cluster_database, cluster_processes
-from app.cli.admin import Refused
+from app.cli.admin_client import Refused
 from app.cli.cluster import Cluster
 from app.cli.cluster_plan import FILE_HOST, GATEWAY, MANAGER, Member, Shape, Wishes, claim, planned
 from app.cli.cluster_processes import Process

@@ -1,0 +1,16 @@
+"""The words of `zapfs admin` for buckets. Asked of a gateway's operations face; of one machine, of its admin face."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from app.cli.words import Word, chosen
+
+_PROFILE: Final = "/v1/buckets/{bucket}/profile"
+
+BUCKET_WORDS: Final[Mapping[str, Word]] = {
+    "profile": Word("the class its STANDARD writes are kept as", "GET", _PROFILE, ("bucket",)),
+    "put-profile": Word(
+        "choose that class", "PUT", _PROFILE, ("bucket", "storage_class"), content=chosen("storage_class")
+    ),
+    "delete-profile": Word("STANDARD is itself again", "DELETE", _PROFILE, ("bucket",)),
+}
