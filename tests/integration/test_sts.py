@@ -13,11 +13,13 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore import UNSIGNED
 from botocore.client import Config
 from botocore.exceptions import ClientError
 
 from tests.directory import Directory
 from tests.integration.server import DEVELOPMENT, Server, clean_environment
+from tests.issuer import Issuer
 from tests.wire.signer import Credentials, Signer
 
 AWS = str(Path(sys.executable).with_name("aws"))
@@ -36,10 +38,10 @@ def policy(effect="Allow", action="s3:*", resource="*", **more):
     )
 
 
-def trust(principal, action="sts:AssumeRole"):
-    return json.dumps(
-        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": principal, "Action": action}]}
-    )
+def trust(principal, action="sts:AssumeRole", equal=None):
+    statement = {"Effect": "Allow", "Principal": principal, "Action": action}
+    statement |= {"Condition": {"StringEquals": equal}} if equal else {}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def user(name, keys, text):
@@ -284,6 +286,37 @@ def within_a_second(told):
             return True
         time.sleep(0.05)
     return False
+
+
+def test_the_bearer_of_an_issuer_s_token_gets_the_role_that_trusts_it(served):
+    with Issuer() as issuer:
+        provider = {"name": issuer.name, "client_ids": ["app"]}
+        provider_arn = administer(served, "POST", "/v1/iam/oidc-providers?account=team", **provider)["arn"]
+        trusted = trust({"Federated": provider_arn}, "sts:AssumeRoleWithWebIdentity", {f"{issuer.name}:sub": "ann"})
+        made = administer(served, "POST", "/v1/iam/roles?account=team", name="web", trust=json.loads(trusted))
+        document = {"document": json.loads(policy(action="s3:GetObject"))}
+        administer(served, "PUT", "/v1/iam/roles/web/inline-policies/read?account=team", **document)
+        stranger = client(served, "sts", MIA, config=Config(signature_version=UNSIGNED))
+        asked = {"RoleArn": made["arn"], "RoleSessionName": "ann"}
+
+        def answered():
+            try:
+                stranger.assume_role_with_web_identity(WebIdentityToken=issuer.token(), **asked)
+            except ClientError:
+                return False
+            return True
+
+        assert within_a_second(answered)
+        answer = stranger.assume_role_with_web_identity(WebIdentityToken=issuer.token(), **asked)
+        assert (answer["Provider"], answer["Audience"]) == (issuer.url, "app")
+        assert answer["SubjectFromWebIdentityToken"] == "ann"
+        read = of(served, "s3", answer).get_object(Bucket="team-bucket", Key="k")
+        assert read["Body"].read() == b"of the team"
+        assert code(of(served, "s3", answer).list_objects_v2, Bucket="team-bucket") == "AccessDenied"
+        for wrong in (issuer.token(sub="eve"), issuer.token(aud="other"), issuer.token(exp=1), issuer.token() + "A"):
+            with pytest.raises(ClientError):
+                stranger.assume_role_with_web_identity(WebIdentityToken=wrong, **asked)
+        assert len(issuer.asked) in (2, 4)  # for the configuration and the keys, once each worker that was asked
 
 
 def test_a_session_is_dead_a_second_after_the_key_it_began_with(served):
