@@ -113,7 +113,7 @@ def test_where_no_session_is_believed_a_token_is_refused(room):
 
 
 def test_a_role_s_session_is_called_and_keyed_as_on_aws(room):
-    room.set_role(tags={"team": "red", "site": "x"})
+    room.set_role(tags={"TEAM": "red", "site": "x"})
     room.set_role(trust=trust({"AWS": user_arn("mia")}, ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"]))
     call = room.by(assumed(room, tags={"team": "blue"}, source_identity="mia"))
     who = call.caller.identity

@@ -46,7 +46,9 @@ def standing(state: ClusterState, session: Session) -> Standing | None:
     if session.kind == FEDERATED_USER and not narrowing:
         # Without a session policy a federated user has what resource policies give it by name, and nothing else.
         narrowing = (AttachedPolicy("session", "none", NOTHING),)
-    tags = {**principal.tags, **session.tags}
+    # Tags of a session go before its role's of the same name, which knows no case.
+    given = {name.lower() for name in session.tags}
+    tags = {name: value for name, value in principal.tags.items() if name.lower() not in given} | dict(session.tags)
     return Standing(
         account,
         replace(principal, session=narrowing, tags=tags, keys=_keys(session)),
