@@ -10,7 +10,7 @@ from pathlib import Path
 from app.adapters.cluster.local import Writer
 from app.adapters.cluster.sealing import Sealer
 from app.config import Settings
-from app.core.cluster import AccessKey, Account, ClusterState, PutRoot, assembled
+from app.core.cluster import AccessKey, Account, PutRoot
 from app.ports.cluster import Cluster
 from app.services.call import Sources
 from app.services.identity.commanding import CommandRefused, Desk, Identities
@@ -32,17 +32,21 @@ def install(
     sources: Sources,
     settings: Settings,
     say: Callable[[str], object],
-) -> None:
+) -> RootCredentials:
     """Before anybody serves: the root account has the credentials of this start, and the keyring its own keys, also
     where an earlier release made the data directory; an empty control state begins with the backup that is to be
-    restored, or with the seed. `say` is told what was made. Raises Refusal, StoreError."""
+    restored, or with the seed. `say` is told what was made. Returns root's credentials that are in force. Raises
+    Refusal, StoreError."""
     backup = settings.restore_from
     cluster = Writer(directory.cluster, create=not directory.database.exists() or backup is not None)
     try:
+        if not cluster.state().accounts and directory.database.exists() and backup is None:
+            raise Refusal(f"{directory.cluster} holds nobody: a restore was cut short; give restore_from again")
         if backup is not None and not cluster.state().accounts:
             _restore(cluster, sealer, sources, directory, backup)
         ensure(cluster, sealer, root, sources, settings.region)
         seed.seed(cluster, sealer, sources, settings, say)
+        return _in_force(cluster, sealer, root)
     finally:
         cluster.close()
 
@@ -85,11 +89,13 @@ def _install_root(cluster: Cluster, sealer: Sealer, root: RootCredentials, sourc
         raise Refusal(f"root access key {root.access_key} cannot be used: {outcome.message}")
 
 
-def begun(root: RootCredentials) -> ClusterState:
-    """A control state as a first start makes it, but for secrets: for a look at what would be made in it."""
-    key = AccessKey(root.access_key, b"")
-    account = Account("0" * 12, "0" * 64, "root", "", 0, (key,), root=True)
-    return assembled(0, [account], (), {})
+def _in_force(cluster: Cluster, sealer: Sealer, root: RootCredentials) -> RootCredentials:
+    """What was restored has a root of its own; its secret is known to whoever made the backup."""
+    account = next(one for one in cluster.state().accounts.values() if one.root)
+    if _has_credentials(account, sealer, root):
+        return root
+    key = next((one for one in account.keys if one.active), account.keys[0])
+    return RootCredentials(key.access_key, sealer.unseal(key.access_key, key.sealed_secret))
 
 
 def _has_credentials(account: Account, sealer: Sealer, root: RootCredentials) -> bool:

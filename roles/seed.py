@@ -13,7 +13,7 @@ from app.adapters.cluster.sealing import Sealer
 from app.adapters.seed_file import SeedFile
 from app.config import Settings
 from app.config_secrets import content_of
-from app.core.cluster import ClusterState
+from app.core.cluster import AccessKey, Account, ClusterState, assembled
 from app.core.cluster.restore_transitions import inhabited
 from app.core.errors import Corrupt
 from app.ports.cluster import Cluster
@@ -55,6 +55,13 @@ def seed(cluster: Cluster, sealer: Sealer, sources: Sources, settings: Settings,
         say(f"seeded {line}")
     if seeded.keys:
         say(f"secrets that were generated are in {kept}: hand them on, then remove it")
+
+
+def check(settings: Settings, sealer: Sealer, sources: Sources) -> None:
+    """For a first start, before credentials are generated that are said only once. Raises Refusal."""
+    if settings.iam_seed is not None:
+        account = Account("0" * 12, "0" * 64, "root", "", 0, (AccessKey("root", b""),), root=True)
+        rehearsed(assembled(0, [account], (), {}), sealer, sources, settings)
 
 
 def rehearsed(state: ClusterState, sealer: Sealer, sources: Sources, settings: Settings) -> tuple[Seeded, Rehearsal]:

@@ -18,7 +18,7 @@ from app.config import Settings
 from app.config_values import Bind
 from app.core.errors import StoreError
 from app.runtime import lineage
-from roles import control_plane, credentials, data_dir, handover, manager_seat, master_keys, seed
+from roles import credentials, data_dir, handover, manager_seat, master_keys, seed
 from roles.credentials import RootCredentials
 from roles.data_dir import DataDir, Refusal
 from roles.handover import Handover
@@ -78,9 +78,9 @@ def _boot(settings: Settings) -> Boot:
     if settings.bootstrap:
         try:
             sealer = Sealer(keys[0], os.urandom, keys[1:])
+            if not settings.raft_dir.exists():
+                seed.check(settings, sealer, SOURCES)
             root = credentials.root_credentials(settings, directory, sealer)
-            if settings.iam_seed is not None:
-                seed.rehearsed(control_plane.begun(root), sealer, SOURCES, settings)
         except StoreError as error:
             raise Refusal(str(error)) from error
     return Boot(settings, directory, lock, admin, admin.getsockname()[1], root)

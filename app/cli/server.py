@@ -21,7 +21,7 @@ from app.core.ids import make_id
 from app.runtime import lineage
 from app.services.call import Sources
 from migrations.run import MigrationError
-from roles import control_plane, credentials, data_dir, handover, master_keys, stores
+from roles import control_plane, credentials, data_dir, handover, master_keys, seed, stores
 from roles.credentials import RootCredentials
 from roles.data_dir import DataDir, Refusal
 from roles.handover import Handover
@@ -71,9 +71,11 @@ def _boot(settings: Settings) -> Boot:
     try:
         keys = master_keys.of(settings, directory, create=not (directory.secrets / credentials.ROOT_FILE).exists())
         sealer = Sealer(keys[0], os.urandom, keys[1:])
-        root = credentials.root_credentials(settings, directory, sealer)
         sources = Sources(_now_ms, lambda: make_id(_now_ms(), os.urandom(10)))
-        control_plane.install(directory, sealer, root, sources, settings, say)
+        if not directory.database.exists():
+            seed.check(settings, sealer, sources)
+        root = credentials.root_credentials(settings, directory, sealer)
+        root = control_plane.install(directory, sealer, root, sources, settings, say)
         stores.migrate_metadata(settings)
         recover(stores.device(settings))
     except (StoreError, MigrationError) as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.adapters.cluster.backup_form import BackupForm
 from app.adapters.cluster.local import STATE_FILE, Follower
 from app.adapters.cluster.sealing import Sealer
 from app.config import Settings
@@ -14,7 +15,7 @@ from app.services.call import Sources
 from app.services.identity.control import Control
 from roles import control_plane
 from roles.credentials import RootCredentials
-from roles.data_dir import DataDir
+from roles.data_dir import DataDir, Refusal
 
 FIRST_RELEASE = Path(__file__).parents[1] / "contract/data/cluster-state-1"
 ROOT = RootCredentials("AKROOTROOTROOTROOT", "a-secret-of-the-operator")
@@ -59,3 +60,48 @@ def test_further_keys_of_the_operator_stay_as_long_as_the_credentials_do(tmp_pat
     added = Control(control_plane.desk(writer, sources), SEALER.seal).add_key(Holder("root"))
     writer.close()
     assert (added.access_key in start(tmp_path, again).by_access_key) is kept
+
+
+def backed_up(root: Path) -> Path:
+    """A backup of a server with root's credentials."""
+    document = root / "control.backup"
+    document.write_bytes(BackupForm(SEALER).sealed(start(root / "lost"), 1))
+    return document
+
+
+def test_a_lost_control_state_begins_with_its_backup_and_the_root_it_had(tmp_path):
+    settings = Settings(restore_from=backed_up(tmp_path), region="here-1")
+    directory = DataDir(tmp_path / "data")
+    directory.database.parent.mkdir(parents=True)
+    directory.database.touch()
+    sources = Sources(lambda: 1, lambda: os.urandom(16))
+    generated = RootCredentials("AKGENERATED", "a-secret-nobody-saw", generated_now=True)
+    said: list[str] = []
+    in_force = control_plane.install(directory, SEALER, generated, sources, settings, said.append)
+    assert (in_force.access_key, in_force.secret_key, in_force.generated_now) == (*_pair(ROOT), False)
+    restored = Follower(directory.cluster).state()
+    assert restored.restored
+    for options in (settings, Settings(region="here-1")):  # the next starts, also without the setting
+        assert (
+            control_plane.install(directory, SEALER, generated, sources, options, print).access_key == ROOT.access_key
+        )
+    given = RootCredentials("AKGIVEN", "a-secret-of-the-settings", given=True)
+    assert control_plane.install(directory, SEALER, given, sources, Settings(), print) is given
+
+
+def test_a_restore_that_fails_leaves_no_control_state_that_a_start_would_take_for_new(tmp_path):
+    directory = DataDir(tmp_path / "data")
+    directory.database.parent.mkdir(parents=True)
+    directory.database.touch()
+    sources = Sources(lambda: 1, lambda: os.urandom(16))
+    broken = tmp_path / "broken"
+    broken.write_bytes(backed_up(tmp_path).read_bytes()[:-1])
+    for path, said in ((broken, "broken: the backup is cut off"), (tmp_path / "none", "No such file")):
+        with pytest.raises(Refusal, match=said):
+            control_plane.install(directory, SEALER, ROOT, sources, Settings(restore_from=path), print)
+        with pytest.raises(Refusal, match="give restore_from again"):
+            control_plane.install(directory, SEALER, ROOT, sources, Settings(), print)
+
+
+def _pair(root: RootCredentials) -> tuple[str, str]:
+    return root.access_key, root.secret_key

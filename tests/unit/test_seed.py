@@ -10,9 +10,8 @@ import pytest
 from app.adapters.cluster.local import Writer
 from app.adapters.cluster.sealing import Sealer
 from app.config import Settings
-from app.core.cluster import ClusterState, Limits, PutRoot, Scope, holder_of
-from roles import control_plane, seed
-from roles.credentials import RootCredentials
+from app.core.cluster import Account, ClusterState, Limits, PutRoot, Scope, holder_of
+from roles import seed
 from roles.data_dir import Refusal
 from roles.running import SOURCES
 
@@ -25,8 +24,7 @@ ALICE = '[[account]]\nname = "acme"\n\n[[account.user]]\nname = "alice"\n'
 def cluster(tmp_path: Path) -> Iterator[Writer]:
     (tmp_path / "data" / "secrets").mkdir(parents=True)
     writer = Writer(tmp_path / "data" / "cluster", create=True)
-    (root,) = control_plane.begun(RootCredentials("AKROOT", "x")).accounts.values()
-    writer.submit(PutRoot("root", root))
+    writer.submit(PutRoot("root", Account("0" * 12, "0" * 64, "root", "", 0, root=True)))
     yield writer
     writer.close()
 
@@ -114,6 +112,8 @@ def test_a_malformed_seed_is_refused_with_its_line_and_makes_nothing(
     with pytest.raises(Refusal, match=said) as caught:
         sown(cluster, tmp_path, text)
     assert str(caught.value).startswith(f"iam_seed: {tmp_path}/iam.toml")
+    with pytest.raises(Refusal, match=said):
+        seed.check(Settings(iam_seed=tmp_path / "iam.toml"), SEALER, SOURCES)
     assert "sesame" not in str(caught.value)
     assert cluster.state() is before
 
