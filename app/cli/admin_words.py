@@ -38,6 +38,7 @@ SINGLE: Final[Mapping[str, Word]] = {
     "api": system_words.API,
     "token": system_words.TOKEN,
     "request": explain_words.REQUEST,
+    "simulate": explain_words.SIMULATE,
 }
 _FORM: Final = argparse.RawDescriptionHelpFormatter
 

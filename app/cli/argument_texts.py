@@ -38,6 +38,12 @@ ARGUMENTS: Final[Mapping[str, str]] = {
     "replaced": "the manager whose place is taken",
     "kind": "account or bucket; all for everybody together",
     "request_id": "what the answer's x-amz-request-id said",
+    "principal": "ARN of a user, a role or an account's root; or anonymous",
+    "action": "s3:GetObject",
+    "resource": "arn:aws:s3:::BUCKET/KEY",
+    "context": "a condition key, as aws:SourceIp=10.0.0.1; may be given again",
+    "resource_policy": "file with a bucket policy to ask instead of the bucket's own",
+    "session_policy": "file with a session's policy; may be given again",
     "access_key": "chosen instead of generated",
     "secret_key": "chosen instead of generated; others of this machine can read it here",
     "account_id": "12 digits, chosen instead of generated",
@@ -71,5 +77,11 @@ ARGUMENTS: Final[Mapping[str, str]] = {
     "requests_per_s": "requests a second",
     "bytes_per_s": "bytes a second in and out, 64MiB",
 }
-METAVARS: Final[Mapping[str, str]] = {"tag": "KEY=VALUE", "to": "NAME", "context": "KEY=VALUE"}
+METAVARS: Final[Mapping[str, str]] = {
+    "tag": "KEY=VALUE",
+    "to": "NAME",
+    "context": "KEY=VALUE",
+    "resource_policy": "FILE",
+    "session_policy": "FILE",
+}
 EXITS: Final = "exit codes: 0 done; 1 refused, a line on stderr says why; 2 asked wrongly; 3 no answer, or not now"
