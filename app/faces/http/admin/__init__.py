@@ -58,7 +58,9 @@ def _add_errors(face: Blueprint, report: Callable[[BaseException], None]) -> Non
     @face.app_errorhandler(Exception)
     def failed(error: Exception) -> Response:
         if isinstance(error, S3Error | CommandRefused):
-            return failure(error.status, error.code, error.message)
+            told = failure(error.status, error.code, error.message)
+            told.headers.update(getattr(error, "headers", {}))
+            return told
         if isinstance(error, StoreError):
             status = next((s for kind, s in _STORE_STATUS.items() if isinstance(error, kind)), 503)
             return failure(status, type(error).__name__, str(error))

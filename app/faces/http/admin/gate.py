@@ -22,6 +22,7 @@ from app.ports.cluster import Cluster
 from app.services.call import Call, Caller, Facts, Sources, Stages
 from app.services.gate.callers import Callers
 from app.services.gate.permits import Deed, demand
+from app.services.identity.commanding import CommandRefused
 
 SERVICE: Final = "zapfs"
 _LARGE_BYTES: Final = 1 << 20  # a body of more is read for who is believed only
@@ -73,7 +74,7 @@ class Gate:
 
     def handle(self, endpoint: Endpoint, names: Mapping[str, str]) -> Response:
         """One call: who asks, whether they may, what it answers. What is raised is answered by the face's error edge
-        (`admin_blueprint`), and told first."""
+        (`admin_application`), and told first."""
         call = Call(NOBODY_YET, self._sources.new_id()[-8:].hex().upper(), self._sources.now_ms(), Stages())
         resource, status, error = "", 500, "InternalError"
         try:
@@ -142,7 +143,7 @@ class Gate:
         if own.root:
             name = request.args.get("account", own.name)
             if name not in state.accounts:
-                raise S3Error("NoSuchEntity", f"The account with name {name} cannot be found.")
+                raise CommandRefused("NoSuchEntity", f"The account with name {name} cannot be found.")
             return name, "" if endpoint.scope == SYSTEM else state.accounts[name].account_id
         if endpoint.scope == SYSTEM or request.args.get("account", own.name) != own.name:
             raise S3Error("AccessDenied", _OPERATORS_ONLY)

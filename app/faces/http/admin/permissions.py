@@ -12,6 +12,7 @@ from app.faces.http.admin.endpoints import Asked, Endpoint, Shape, rows
 from app.faces.http.admin.entities import ABOUT, SHOWN, Document, RoleShape, named, text_of, who
 from app.faces.http.admin.identities import path_of
 from app.faces.http.admin.times import shown_time
+from app.services.identity.commanding import CommandRefused
 from app.services.identity.iam import Iam
 
 
@@ -110,7 +111,7 @@ def _inline(iam: Iam, kind: str, word: str) -> list[Endpoint]:
     def get(asked: Asked) -> InlineShape:
         name = asked.names["policy"]
         if name not in inline(asked):
-            raise S3Error("NoSuchEntity", f"The policy with name {name} cannot be found.")
+            raise CommandRefused("NoSuchEntity", f"The policy with name {name} cannot be found.")
         return InlineShape(name=name, document=json.loads(inline(asked)[name]))
 
     def put(asked: Asked) -> None:
@@ -245,7 +246,7 @@ def _versions(iam: Iam) -> list[Endpoint]:
     def get(asked: Asked) -> VersionShape:
         named_so = [version for version in _shown(policy(asked)) if version.version == asked.names["version"]]
         if not named_so:
-            raise S3Error("NoSuchEntity", f"Policy version {asked.names['version']} was not found.")
+            raise CommandRefused("NoSuchEntity", f"Policy version {asked.names['version']} was not found.")
         return named_so[0]
 
     def delete(asked: Asked) -> None:
