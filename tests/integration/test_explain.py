@@ -5,6 +5,7 @@ import threading
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
 
 import boto3
 import pytest
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from tests.integration.processes import eventually
 from tests.integration.server import Credentials, Server
+from tests.integration.visitor import browse
 from tests.wire.signer import Signer
 
 TOKEN = "a-bearer-token-of-the-webhook"
@@ -253,12 +255,9 @@ def test_a_file_moved_away_is_begun_anew(room, bucket):
 def test_no_secret_is_in_traces_or_in_the_audit_log(room, bucket, reader):
     s3 = room.server.client()
     url = s3.generate_presigned_url("get_object", Params={"Bucket": "explained", "Key": "a/key"})
-    signature = (
-        url.partition("X-Amz-Signature=")[2].partition("&")[0] or url.partition("Signature=")[2].partition("&")[0]
-    )
-    answer = room.server.raw(None).call("GET", url.partition(room.server.endpoint)[2])
-    assert answer.status == 200
-    sse = s3.generate_presigned_url("head_object", Params={"Bucket": "explained", "Key": "a/key"}, ExpiresIn=77)
+    asked = parse_qs(urlsplit(url).query)
+    signature = next(values[0] for name, values in asked.items() if name.endswith("Signature"))
+    assert browse(room.server, "GET", url.removeprefix(room.server.endpoint)).status == 200
     keys = {"aws_access_key_id": reader.access_key, "aws_secret_access_key": reader.secret_key}
     sts = boto3.client("sts", endpoint_url=room.server.endpoint, region_name="us-east-1", **keys)
     session = sts.get_session_token()["Credentials"]
@@ -271,7 +270,7 @@ def test_no_secret_is_in_traces_or_in_the_audit_log(room, bucket, reader):
     texts += [path.read_text() for path in (room.server.data_dir / "traces").iterdir()]
     assert len(texts) >= 3
     secrets = [OPERATOR.secret_key, reader.secret_key, session["SecretAccessKey"], session["SessionToken"]]
-    for secret in [*secrets, signature, sse.rpartition("=")[2], TOKEN]:
+    for secret in [*secrets, signature, quote(signature, safe=""), TOKEN]:
         assert len(secret) > 5
         assert not any(secret in text for text in texts), secret[:4]
 

@@ -1,6 +1,5 @@
 """Traces of requests: what a line says, that files are bounded, and that what is recent is found."""
 
-import json
 import os
 from types import SimpleNamespace
 
@@ -54,7 +53,7 @@ def test_nobody_has_no_arn_and_no_decision_is_none(tmp_path):
 
 def test_a_key_that_looks_like_another_trace_is_not_taken_for_it(tmp_path):
     traces = Traces(tmp_path, "")
-    traces.add(record("D" * 16, key=b'{"request_id":"EEEEEEEEEEEEEEEE",'), NOW_MS)
+    traces.add(record("D" * 16, key=b'\n["EEEEEEEEEEEEEEEE",'), NOW_MS)
     traces.flush()
     assert find(tmp_path, "E" * 16) is None
 
@@ -78,7 +77,7 @@ def test_two_files_of_a_bounded_size_take_turns(tmp_path):
 def test_files_of_workers_that_are_gone_make_room(tmp_path):
     for number in range(TRACE_FILES_MAX + 5):
         path = tmp_path / f"{10_000_000 + number}"
-        path.write_text(json.dumps({"request_id": f"{number:016X}"}).replace(" ", "") + "\n")
+        path.write_text("[]\n")
         os.utime(path, (number, number))
     traces = Traces(tmp_path, "")
     traces.add(record(), NOW_MS)
