@@ -10,6 +10,7 @@ from flask import Flask
 
 from app.adapters.cluster.local import Follower
 from app.adapters.cluster.relay import Relayed
+from app.adapters.cluster.sealing import Sealer
 from app.adapters.read_board import FileReadBoard
 from app.adapters.sessions import SessionTokens
 from app.config import Settings
@@ -18,6 +19,8 @@ from app.faces.http.app import S3Door
 from app.faces.http.exchange import Record, Surface
 from app.faces.http.peers import Peers
 from app.faces.http.porch import Porch
+from app.faces.http.query.iam import table
+from app.faces.http.query.iam.ask import UseCases as IamUseCases
 from app.faces.http.query.room import QueryRoom
 from app.faces.http.s3.cors import Crossing
 from app.faces.http.s3.table import UseCases, handlers
@@ -44,6 +47,8 @@ from app.services.gate.directory import Directory
 from app.services.gate.guard import Guard
 from app.services.gate.object_acls import ObjectAcls
 from app.services.gate.ownership import Ownership
+from app.services.identity.control import Control
+from app.services.identity.iam import Iam
 from app.services.objects.appending import Appends
 from app.services.objects.copying import Copying
 from app.services.objects.deleting import Deleting
@@ -54,7 +59,7 @@ from app.services.objects.multipart import Multipart
 from app.services.objects.objects import Objects
 from app.services.objects.renaming import Renaming
 from app.services.objects.tagging import Tagging
-from roles import backgrounds, master_keys, sessions
+from roles import backgrounds, control_plane, master_keys, sessions
 from roles.auditing import Auditing
 from roles.data_dir import DataDir
 from roles.running import SOURCES, Application, Running
@@ -89,13 +94,14 @@ def application(running: Running, ground: Ground) -> Application:
     surface, logs = _surface(running, ground, sealing)
     domains = settings.website_domain
     sites = Sites(domains, surface.handlers, access, store.bucket_get) if domains else None
+    query = _query(settings, sealer, cluster, tokens, access)
     door = S3Door(
         surface,
         access,
         SOURCES,
         Observer(running, logs, Auditing(running)).observe,
         lambda request_id, error: running.log.failure("request failed", error, request_id=request_id),
-        Porch(settings.s3_domain, Peers(settings.trusted_proxies), sites, _query(settings, cluster, tokens, access)),
+        Porch(settings.s3_domain, Peers(settings.trusted_proxies), sites, query),
     )
     # Flask stays the application gunicorn serves; S3 needs none of its routing, which costs more than S3's own work.
     flask = Flask("zapfs", static_folder=None)
@@ -103,9 +109,11 @@ def application(running: Running, ground: Ground) -> Application:
     return Application(flask.wsgi_app, running)
 
 
-def _query(settings: Settings, cluster: Cluster, tokens: SessionTokens, access: Access) -> QueryRoom:
+def _query(settings: Settings, sealer: Sealer, cluster: Cluster, tokens: SessionTokens, access: Access) -> QueryRoom:
     """IAM's and STS's query API."""
-    return QueryRoom([sessions.actions(settings, cluster, tokens).service()], access)
+    desk = control_plane.desk(cluster, SOURCES)
+    iam = table.service(IamUseCases(Iam(desk), Control(desk, sealer.seal)))
+    return QueryRoom([iam, sessions.actions(settings, cluster, tokens).service()], access)
 
 
 def _surface(running: Running, ground: Ground, sealing: Sealing) -> tuple[Surface, AccessLogs]:

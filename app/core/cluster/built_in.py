@@ -21,4 +21,13 @@ BUILT_IN: Final[Mapping[str, str]] = {
     PREFIX + "AmazonS3ReadOnlyAccess": _allowing(
         "s3:Get*", "s3:List*", "s3:Describe*", "s3-object-lambda:Get*", "s3-object-lambda:List*"
     ),
+    PREFIX + "IAMFullAccess": _allowing("iam:*"),
+    PREFIX + "IAMReadOnlyAccess": _allowing(
+        "iam:GenerateCredentialReport",
+        "iam:GenerateServiceLastAccessedDetails",
+        "iam:Get*",
+        "iam:List*",
+        "iam:SimulateCustomPolicy",
+        "iam:SimulatePrincipalPolicy",
+    ),
 }

@@ -96,7 +96,12 @@ class S3Context:
         return self._principal.keys.get(key, _UNNAMED.get(key)) if make is None else make(self)
 
     def _tag(self, family: str, tag: str) -> Values:
-        """Tags of objects know case; those of principals and buckets do not."""
+        """Tags of objects know case; those of principals, buckets and IAM's entities do not."""
+        if family in ("aws:requesttag", "iam:resourcetag"):
+            wanted = f"{family}/{tag}".lower()
+            found = next((values for name, values in self._acted.more.items() if name.lower() == wanted), None)
+            if found is not None:
+                return found
         if family == "s3:existingobjecttag":
             return _one(self._acted.object_tags.get(tag))
         if family == "s3:requestobjecttag":

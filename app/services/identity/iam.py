@@ -54,7 +54,7 @@ _RULES: Final[Mapping[str, Rule]] = rules(
     tag_value=(r"[\w\s.:/=+@-]{0,256}", "up to 256 letters, digits, blanks or one of _.:/=+@-"),
     description=(r"[\t\n\r\x20-\x7e\xa1-\xff]{0,1000}", "up to 1000 printable characters of Latin-1"),
     client_id=(r"\S{1,255}", "1..255 characters without blanks"),
-    thumbprint=(r"[0-9A-Fa-f]{40}", "40 hex digits"),
+    thumbprint=(r"[0-9A-Za-z]{40}", "40 hex digits"),
     **{"oidc-provider": (r"[a-z0-9.:-]{1,200}(/[\x21-\x7e]{0,50})?", "an issuer's URL without https://")},
 )
 
@@ -91,6 +91,18 @@ class Iam:
         if account is None:
             raise CommandRefused("NoSuchEntity", f"The account with name {name} cannot be found.")
         return account
+
+    def account_of_id(self, account_id: str) -> Account:
+        """The account of those 12 digits. NoSuchEntity."""
+        state = self._desk.cluster.state()
+        account = state.accounts.get(state.by_account_id.get(account_id, ""))
+        if account is None:
+            raise CommandRefused("NoSuchEntity", f"The account with id {account_id} cannot be found.")
+        return account
+
+    def holder_of(self, access_key: str) -> Holder | None:
+        """Whose an access key is; None for one nobody has."""
+        return self._desk.cluster.state().by_access_key.get(access_key)
 
     def find(self, who: Who) -> Entity:
         """A user, group, role, managed policy or OIDC provider. NoSuchEntity."""

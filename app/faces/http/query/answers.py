@@ -12,6 +12,11 @@ from app.core.s3.xml import Writer
 Values = Mapping[str, "str | int | Values | Sequence[str | Values]"]
 """What a Result holds, in order: texts by element, elements within, lists of either (as <member>)."""
 
+
+class Entries(dict[str, "str | int"]):
+    """A map, which this API writes as <entry>s of <key> and <value>."""
+
+
 _CALLED: Final = {
     "AccessDenied": ("AccessDenied", 403),
     "AuthorizationHeaderMalformed": ("IncompleteSignature", 400),
@@ -33,10 +38,10 @@ _TEXTS: Final = {"InvalidClientTokenId": "The security token included in the req
 def result(action: str, namespace: str, values: Values, request_id: str) -> bytes:
     """`<ActionResponse>` with `<ActionResult>` and the request's id."""
     writer = Writer(f"{action}Response", namespace)
-    if values:
-        writer.open(f"{action}Result")
-        _write(writer, values)
-        writer.close(f"{action}Result")
+    # Empty where there is nothing to tell: some actions' clients look for the element, the others' for nothing.
+    writer.open(f"{action}Result")
+    _write(writer, values)
+    writer.close(f"{action}Result")
     writer.open("ResponseMetadata")
     writer.text("RequestId", request_id)
     writer.close("ResponseMetadata")
@@ -73,7 +78,10 @@ def _element(writer: Writer, name: str, value: "str | int | Values | Sequence[st
         writer.text(name, value)
     else:
         writer.open(name)
-        if isinstance(value, Mapping):
+        if isinstance(value, Entries):
+            for key, told in value.items():
+                _element(writer, "entry", {"key": key, "value": told})
+        elif isinstance(value, Mapping):
             _write(writer, value)
         else:
             for one in value:
