@@ -6,10 +6,8 @@ from dataclasses import asdict
 from app.adapters.cluster import relay
 from app.adapters.cluster.local import Writer
 from app.adapters.read_board import FileReadBoard
-from app.adapters.sessions import SessionTokens
 from app.faces.http.admin import (
     Face,
-    Gate,
     accounts,
     admin_application,
     collection,
@@ -22,13 +20,11 @@ from app.runtime.telemetry import metrics
 from app.services.background.gc import Gc, GcSettings
 from app.services.content.keyring import Keyring
 from app.services.content.sealing import Sealing
-from app.services.gate.callers import Callers, Tokens
 from app.services.gate.directory import Directory
 from app.services.identity.control import Control
 from app.services.identity.iam import Iam
 from app.services.identity.kms_keys import KmsKeys
-from roles import backgrounds, control_backups, control_plane, explaining, master_keys, stores
-from roles.auditing import Auditing
+from roles import admin_gate, backgrounds, control_backups, control_plane, explaining, master_keys, stores
 from roles.data_dir import DataDir
 from roles.handover import Handover
 from roles.readiness import Readiness
@@ -57,14 +53,7 @@ def build(told: Handover) -> Application:
     sealing = Sealing(keyring, os.urandom, over_http=False)
     acting = backgrounds.start(running, backgrounds.Ground(store, chunks, Directory(cluster), sealing))
 
-    gate = Gate(
-        cluster,
-        Callers(cluster, sealer.unseal, Tokens(SessionTokens(sealer).open, SOURCES.now_ms)),
-        SOURCES,
-        metrics_token=settings.metrics_token,
-        metrics_open=settings.dev,
-        tell=Auditing(running).tell,
-    )
+    gate = admin_gate.gate(running, cluster, sealer)
     desk = control_plane.desk(cluster, SOURCES)
     owns = lambda owner: bool(store.buckets_scan(owner, "", "", 1))  # noqa: E731 -- a question, asked once
     backing = control_backups.begin(running, desk, sealer, owns=owns)

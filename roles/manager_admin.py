@@ -9,14 +9,12 @@ from typing import Final
 
 from app.adapters.cluster.remote import RemoteCluster
 from app.adapters.cluster.sealing import Sealer
-from app.adapters.sessions import SessionTokens
 from app.config import Settings
 from app.config_values import Bind
 from app.core import limits
 from app.core.errors import Unavailable
 from app.faces.http.admin import (
     Face,
-    Gate,
     accounts,
     admin_application,
     identities,
@@ -29,12 +27,10 @@ from app.runtime.telemetry import metrics
 from app.services.control.cluster_changes import ClusterChanges
 from app.services.control.cluster_status import ClusterStatus
 from app.services.control.membership import Membership
-from app.services.gate.callers import Callers, Tokens
 from app.services.identity.control import Control
 from app.services.identity.iam import Iam
 from app.services.identity.kms_keys import KmsKeys
-from roles import control_backups, control_plane, explaining, master_keys
-from roles.auditing import Auditing
+from roles import admin_gate, control_backups, control_plane, explaining, master_keys
 from roles.following import followed
 from roles.handover import Handover
 from roles.running import SOURCES, Application, Running, now_ms
@@ -49,14 +45,7 @@ def build(told: Handover) -> Application:
     running = Running(told, _THREADS)
     cluster = followed(running, own_address(settings))
     sealer = master_keys.sealer(running)
-    gate = Gate(
-        cluster,
-        Callers(cluster, sealer.unseal, Tokens(SessionTokens(sealer).open, SOURCES.now_ms)),
-        SOURCES,
-        metrics_token=settings.metrics_token,
-        metrics_open=settings.dev,
-        tell=Auditing(running).tell,
-    )
+    gate = admin_gate.gate(running, cluster, sealer)
     running.every("health", limits.HEARTBEAT_SECONDS, lambda: _hear(cluster))
     face = _face(running, cluster, sealer)
     flask = admin_application(gate, face, lambda error: running.log.failure("admin request failed", error))

@@ -11,14 +11,12 @@ from app.adapters.cluster import relay
 from app.adapters.cluster.remote import RemoteCluster
 from app.adapters.cluster.sealing import Sealer
 from app.adapters.read_board import FileReadBoard
-from app.adapters.sessions import SessionTokens
 from app.core import limits
 from app.core.cluster import ClusterState
 from app.core.errors import Corrupt
 from app.core.layout.reports import NodeReport
 from app.faces.http.admin import (
     Face,
-    Gate,
     admin_application,
     bucket_profiles,
     collection,
@@ -33,12 +31,10 @@ from app.services.content.bucket_profiles import BucketProfiles
 from app.services.content.keyring import Keyring
 from app.services.content.profiles import Profiles
 from app.services.content.sealing import Sealing
-from app.services.gate.callers import Callers, Tokens
 from app.services.gate.directory import Directory
 from app.services.healing.bucket_redundancy import RedundancyOfBuckets
 from app.services.healing.view import View
-from roles import backgrounds, explaining, master_keys, placed, stores
-from roles.auditing import Auditing
+from roles import admin_gate, backgrounds, explaining, master_keys, placed, stores
 from roles.data_dir import DataDir
 from roles.following import followed
 from roles.handover import Handover
@@ -95,14 +91,7 @@ def build(told: Handover) -> Application:
             *redundancy.endpoints(by_bucket),
         ],
     )
-    gate = Gate(
-        cluster,
-        Callers(cluster, sealer.unseal, Tokens(SessionTokens(sealer).open, SOURCES.now_ms)),
-        SOURCES,
-        metrics_token=settings.metrics_token,
-        metrics_open=settings.dev,
-        tell=Auditing(running).tell,
-    )
+    gate = admin_gate.gate(running, cluster, sealer)
     flask = admin_application(gate, face, lambda error: running.log.failure("operations request failed", error))
     return Application(flask.wsgi_app, running)
 
