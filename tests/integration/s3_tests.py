@@ -48,9 +48,9 @@ OTHER_RUNS = (
     "speaks as AWS where the suite speaks as its reference server (that file lists what is written otherwise):",
     "ids of accounts in ARNs, no principals in identity policies, providers with audiences. 8 of 8 tests that",
     "need no Keycloak pass; a ninth waits a quarter of an hour for a session to end (`--all`). Of those that want",
-    "Keycloak, 19 of 24 pass with our own issuer in its place; of the five, one wants `aws:TagKeys` to be a",
-    "session's tags, and the others find the provider it left behind. Three that want tags of several values,",
-    "which AWS refuses, are not run.",
+    "Keycloak, 21 of 24 pass with our own issuer in its place; the three want that server's own: `aws:TagKeys`",
+    "that are a session's tags, `s3:ResourceTag`, and a tag of several values. Three more of the latter kind are",
+    "not run.",
 )
 """What is run by a command of its own."""
 
