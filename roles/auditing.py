@@ -22,6 +22,8 @@ from roles.running import Running, now_ms
 
 _LINES: Final = "application/x-ndjson"
 _QUERY_UNREAD: Final = "CallIdentityService"
+_OF_STORES: Final = {"Missing": 404, "Conflict": 409, "Full": 507, "Unavailable": 503, "Corrupt": 503}
+"""What the face answers where a store refused; the gate is left before that is known."""
 
 
 class Auditing:
@@ -61,7 +63,7 @@ class Auditing:
                     told.account_id,
                     told.access_key_id,
                     told.remote,
-                    told.status,
+                    _OF_STORES.get(told.error, told.status),
                     told.error,
                 )
             )
