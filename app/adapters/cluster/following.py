@@ -22,10 +22,11 @@ from app.core.limits import (
     CONTROL_SILENT_SECONDS_MAX,
     CONTROL_STATE_BYTES_MAX,
     CONTROL_STREAM_SECONDS,
+    CONTROL_TRY_SECONDS_MAX,
     HEARTBEAT_SECONDS_MAX,
 )
 from app.proto import control_pb2 as pb
-from app.proto.service import WATCH
+from app.proto.service import READ_BARRIER, WATCH
 
 OnState = Callable[[ClusterState], object]
 Told = Callable[[str], object]
@@ -45,6 +46,7 @@ class Following:
         self._led = False
         self._heard_s = 0.0  # when this state was confirmed last, or followed on
         self._whole = False  # the next Watch is to begin with everything
+        self._floor = 0  # the whole state that is asked for has this version at least
         self._ahead = False  # of a led manager: it may come to this version by other commands
         self._codec = snapshot.Codec()
         self._pieces: list[bytes] = []
@@ -117,6 +119,9 @@ class Following:
     def _follow(self, address: str) -> None:
         """One Watch to its end. Returns when this manager has nothing new to tell for long."""
         since = 0 if self._whole or not self._known else self._state.version
+        # What is known here is given up for the whole state of a manager that has all the others acknowledged, never
+        # for that of one which is a moment behind: nobody would see a right come back that was taken away.
+        self._floor = self._acknowledged() if self._known and not since else 0
         request = pb.WatchRequest(header=self._managers.header(), version=since)
         self._pieces.clear()
         try:
@@ -157,7 +162,15 @@ class Following:
         if piece.last:
             document = b"".join(self._pieces)
             self._pieces.clear()
-            self._take(self._codec.decode(document))
+            state = self._codec.decode(document)
+            if state.version < self._floor:
+                raise Corrupt(f"a whole state of version {state.version}, where {self._floor} is acknowledged")
+            self._take(state)
+
+    def _acknowledged(self) -> int:
+        """The version the managers have acknowledged. Raises Unavailable without a quorum of them."""
+        reply = self._managers.call(READ_BARRIER, pb.BarrierRequest(), CONTROL_TRY_SECONDS_MAX)
+        return int(reply.version)
 
     def _take_delta(self, delta: pb.Delta) -> None:
         if delta.version != self._state.version + 1:
