@@ -23,6 +23,7 @@ from app.core.errors import StoreError, Unavailable
 from app.core.layout.placement import Placement
 from app.core.layout.reports import DeviceReport, NodeReport
 from app.faces.http.admin import Face, Gate, admin_application
+from app.faces.http.admin.gate import Scraping
 from app.ports.hosting import FAILING, UP
 from app.runtime.telemetry import metrics
 from app.services.gate.callers import Callers
@@ -49,7 +50,7 @@ def build(told: Handover) -> Application:
     # A file host has no master key: nobody signs here. A scraper brings the token.
     settings = told.settings
     callers = Callers(cluster, _no_secrets)
-    gate = Gate(cluster, callers, SOURCES, metrics_token=settings.metrics_token, metrics_open=settings.dev)
+    gate = Gate(cluster, callers, SOURCES, scraping=Scraping(settings.metrics_token, settings.dev))
     face = Face(host.unready, lambda: (metrics.exposition(gauges), metrics.CONTENT_TYPE))
     flask = admin_application(gate, face, lambda error: running.log.failure("operations request failed", error))
     return Application(flask.wsgi_app, running)

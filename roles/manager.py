@@ -73,6 +73,8 @@ def build(told: Handover) -> Application:
             *lifecycle.endpoints(acting.lifecycle),
         *explaining.endpoints(running, cluster, store),
             *backing.endpoints,
+            *admin_gate.configuring(settings),
+            *admin_gate.making_tokens(sealer),
         ],
     )
     flask = admin_application(gate, face, lambda error: running.log.failure("admin request failed", error))

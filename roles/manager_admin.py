@@ -80,6 +80,8 @@ def _face(running: Running, cluster: RemoteCluster, sealer: Sealer) -> Face:
             *layout.endpoints(status, changes),
             *backing.endpoints,
             *explaining.without_buckets(cluster),
+            *admin_gate.configuring(settings),
+            *admin_gate.making_tokens(sealer),
         ],
     )
 

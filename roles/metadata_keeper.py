@@ -89,6 +89,7 @@ def build(told: Handover) -> Application:
         *explaining.endpoints(running, cluster, store),
             *bucket_profiles.endpoints(defaults),
             *redundancy.endpoints(by_bucket),
+            *admin_gate.configuring(settings),
         ],
     )
     gate = admin_gate.gate(running, cluster, sealer)

@@ -22,10 +22,14 @@ from app.ports.cluster import Cluster
 from app.services.call import Call, Caller, Facts, Sources, Stages
 from app.services.gate.callers import Callers
 from app.services.gate.permits import Deed, demand
+from app.services.gate.slowing import Slowing
 from app.services.identity.commanding import CommandRefused
+from app.services.identity.tokens import BearerTokens
 
 SERVICE: Final = "zapfs"
 _LARGE_BYTES: Final = 1 << 20  # a body of more is read for who is believed only
+_GUESSES: Final = frozenset({"SignatureDoesNotMatch", "InvalidAccessKeyId", "InvalidToken"})
+_BEARER: Final = "bearer "
 _OPERATORS_ONLY: Final = "Only the operator's account may do this."
 
 
@@ -51,9 +55,15 @@ class Told(NamedTuple):
 Tell = Callable[[Told], object]
 
 
+class Scraping(NamedTuple):
+    """Who reads the metrics without a signature: whoever has the token ("" is none), or where `open` anybody."""
+
+    token: str = ""
+    open: bool = False
+
+
 class Gate:
-    """One per process. A scraper reads the metrics with `metrics_token`, or where `metrics_open` anybody does; "" opens
-    them to no token."""
+    """One per process. `tell`: is told of each call when it is over. `bearers`: None where no token is believed."""
 
     def __init__(
         self,
@@ -61,16 +71,17 @@ class Gate:
         callers: Callers,
         sources: Sources,
         *,
-        metrics_token: str = "",
-        metrics_open: bool = False,
+        scraping: Scraping = Scraping(),  # noqa: B008 -- a value that cannot change
         tell: Tell = lambda _: None,
+        bearers: BearerTokens | None = None,
     ) -> None:
         self._cluster = cluster
         self._callers = callers
         self._sources = sources
-        self._metrics_token = metrics_token
-        self._metrics_open = metrics_open
+        self._scraping = scraping
         self._tell = tell
+        self._bearers = bearers
+        self._slowing = Slowing(sources.now_ms)
 
     def handle(self, endpoint: Endpoint, names: Mapping[str, str]) -> Response:
         """One call: who asks, whether they may, what it answers. What is raised is answered by the face's error edge
@@ -121,20 +132,44 @@ class Gate:
             self._signer(_asked(said))
 
     def caller(self, content: bytes) -> Caller:
-        """Who signed the request. Raises S3Error: AccessDenied when nobody did, else what is wrong with the
-        signature."""
+        """Who signed the request, or has a bearer token. Raises S3Error: AccessDenied when nobody did, else what is
+        wrong with signature or token; TooManyFailures while nobody is heard from there."""
         return self._signer(signed(content))
 
     def _signer(self, asked: sigv4.SignedRequest) -> Caller:
+        if (token := bearer_token()) is not None:
+            return self._slowed("", lambda: self._bearer(token))
         claim = sigv4.parse(asked, SERVICE)
         # A presigned URL may live for a week, and is made to be handed on.
         if claim is None or claim.expires_s is not None:
             raise S3Error("AccessDenied", f"Sign this request (SigV4, service {SERVICE}).")
+        return self._slowed(claim.access_key, lambda: self._verified(claim, asked))
+
+    def _verified(self, claim: sigv4.Claim, asked: sigv4.SignedRequest) -> Caller:
         known = self._callers.find(claim.access_key, claim.token)
         sigv4.verify(claim, asked, None if known is None else known.secret, self._sources.now_ms() / 1000)
         if known is None:
             raise S3Error("InvalidAccessKeyId")
         return known.caller
+
+    def _bearer(self, token: str) -> Caller:
+        known = None if self._bearers is None else self._callers.find(self._bearers.opened(token))
+        if known is None or known.secret is None:
+            raise S3Error("InvalidToken", reason="whose token it is, is gone or disabled")
+        return known.caller
+
+    def _slowed(self, access_key: str, believe: Callable[[], Caller]) -> Caller:
+        """Who is believed. A guess is counted, and after some of them the next is not even looked at."""
+        address = request.remote_addr or ""
+        self._slowing.check(address, access_key)
+        try:
+            caller = believe()
+        except S3Error as error:
+            if error.code in _GUESSES:
+                self._slowing.failed(address, access_key)
+            raise
+        self._slowing.believed(address, access_key)
+        return caller
 
     def _about(self, endpoint: Endpoint, caller: Caller) -> tuple[str, str]:
         """Name and id of the account a call is about. Raises AccessDenied for another one than the caller's."""
@@ -151,9 +186,9 @@ class Gate:
 
     def opens_metrics(self, authorization: str) -> bool:
         """Whether /metrics is open to a request with this Authorization header, without a signature."""
-        wanted = f"Bearer {self._metrics_token}".encode()
-        return self._metrics_open or (
-            bool(self._metrics_token) and hmac.compare_digest(authorization.encode("latin-1", "replace"), wanted)
+        wanted = f"Bearer {self._scraping.token}".encode()
+        return self._scraping.open or (
+            bool(self._scraping.token) and hmac.compare_digest(authorization.encode("latin-1", "replace"), wanted)
         )
 
     def admitted(self) -> bytes:
@@ -170,7 +205,14 @@ NOBODY_YET: Final = Caller("", "", "", "")
 
 def _facts() -> Facts:
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return Facts(headers, request.args, request.remote_addr or "", False, "REST-HEADER", "AWS4-HMAC-SHA256")
+    signed_by = ("", "") if bearer_token() is not None else ("REST-HEADER", "AWS4-HMAC-SHA256")
+    return Facts(headers, request.args, request.remote_addr or "", False, *signed_by)
+
+
+def bearer_token() -> str | None:
+    """The token a request has instead of a signature (RFC 6750, 2.1)."""
+    said = request.headers.get("Authorization", "")
+    return said[len(_BEARER) :].strip() if said[: len(_BEARER)].lower() == _BEARER else None
 
 
 def _meant(endpoint: Endpoint, content: bytes) -> Any:

@@ -103,9 +103,7 @@ def _of_kind(iam: Iam, kind: str) -> list[Endpoint]:
     asks_boundary = {"keys": _boundary} if kind in ("user", "role") else {}
     empty = f"Remove one {one} that holds nothing and is held by nothing any more."
     return [
-        *rows(
-            {**common, "query": PAGE}, ("GET", all_of, f"List{many}", "By name.", listed, None, listed_shape)
-        ),
+        *rows({**common, "query": PAGE}, ("GET", all_of, f"List{many}", "By name.", listed, None, listed_shape)),
         *rows({**common, **asks_boundary}, ("POST", all_of, f"Create{one}", f"One {one}.", create, new, shape)),
         *rows(
             common,

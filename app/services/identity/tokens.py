@@ -1,0 +1,69 @@
+"""Bearer tokens of the admin face: made for who signs with a long-term key, and worth what that key is worth.
+
+Knows a token's form: PREFIX and base64url of the sealed access key and expiry. Must not know how it is sealed. There is
+no table: a token dies at its time, and when its key or the key's holder is disabled or gone, for the gate looks the key
+up with each request. Temporary credentials are given none: it would outlive or outrank them.
+"""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from app.core.errors import Corrupt, S3Error
+from app.core.limits import BEARER_SECONDS_MAX, BEARER_SECONDS_MIN, BEARER_TOKEN_CHARS_MAX
+from app.services.call import Caller
+from app.services.identity.commanding import CommandRefused
+
+PREFIX: Final = "zapfs_"  # by which people and scanners for leaked secrets know one
+
+Seal = Callable[[bytes], bytes]
+Open = Callable[[bytes], bytes]
+"""Raises Corrupt for what was not sealed here as a token."""
+
+
+class Minted(NamedTuple):
+    """A token, shown this once. `expires_ms`: since the epoch."""
+
+    token: str
+    expires_ms: int
+
+    def __repr__(self) -> str:
+        """Without the token: reprs end up in logs."""
+        return f"Minted(expires_ms={self.expires_ms})"
+
+
+class BearerTokens:
+    """One per process."""
+
+    def __init__(self, seal: Seal, opening: Open, now_ms: Callable[[], int]) -> None:
+        self._seal = seal
+        self._open = opening
+        self._now_ms = now_ms
+
+    def mint(self, caller: Caller, seconds: int) -> Minted:
+        """A token of the caller's access key. Raises CommandRefused InvalidInput, S3Error AccessDenied."""
+        if not BEARER_SECONDS_MIN <= seconds <= BEARER_SECONDS_MAX:
+            raise CommandRefused("InvalidInput", f"seconds must be {BEARER_SECONDS_MIN}..{BEARER_SECONDS_MAX}")
+        if caller.session is not None:
+            raise S3Error("AccessDenied", "Temporary credentials are given no token.")
+        expires_ms = self._now_ms() + seconds * 1000
+        sealed = self._seal(json.dumps([caller.access_key_id, expires_ms]).encode())
+        return Minted(PREFIX + urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii"), expires_ms)
+
+    def opened(self, token: str) -> str:
+        """The access key a token stands for. Raises S3Error InvalidToken, ExpiredToken."""
+        text = token.removeprefix(PREFIX)
+        if text == token or not text.isascii() or len(token) > BEARER_TOKEN_CHARS_MAX:
+            raise S3Error("InvalidToken")
+        try:
+            sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            # One spelling for one token: base64 has others, whose last bits nobody reads.
+            if urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii") != text:
+                raise S3Error("InvalidToken")
+            access_key, expires_ms = json.loads(self._open(sealed))
+        except (Corrupt, ValueError):
+            raise S3Error("InvalidToken") from None
+        if self._now_ms() >= expires_ms:
+            raise S3Error("ExpiredToken")
+        return str(access_key)
