@@ -44,13 +44,13 @@ ARGUMENTS = (
 OTHER_RUNS = (
     "## Temporary credentials",
     "",
-    "`python -m tests.integration.s3_tests_sts SUITE` runs `test_sts.py` on a server of its own, from a copy that",
-    "speaks as AWS where the suite speaks as its reference server (that file lists what is written otherwise):",
-    "ids of accounts in ARNs, no principals in identity policies, providers with audiences. 8 of 8 tests that",
-    "need no Keycloak pass; a ninth waits a quarter of an hour for a session to end (`--all`). Of those that want",
-    "Keycloak, 21 of 24 pass with our own issuer in its place; the three want that server's own: `aws:TagKeys`",
-    "that are a session's tags, `s3:ResourceTag`, and a tag of several values. Three more of the latter kind are",
-    "not run.",
+    "`python -m tests.integration.s3_tests_sts SUITE --all` runs `test_sts.py` on a server of its own, from a",
+    "copy that speaks as AWS where the suite speaks as its reference server (that file lists what is written",
+    "otherwise): ids of accounts in ARNs, no principals in identity policies, providers with audiences. 9 of 9",
+    "tests that need no Keycloak pass; one of them waits a quarter of an hour for a session to end. Of those that",
+    "want Keycloak, 21 of 24 pass with our own issuer in its place; the three want that server's own:",
+    "`aws:TagKeys` that are a session's tags, `s3:ResourceTag`, and a tag of several values. Three more of the",
+    "latter kind are not run.",
 )
 """What is run by a command of its own."""
 

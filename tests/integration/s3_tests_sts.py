@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -71,8 +72,9 @@ def configuration(port: int, issuer: Issuer) -> str:
         text += f"access_key = {access_key}\nsecret_key = {secret_key}\n"
         text += {"main": "api_name = default\n", "tenant": "tenant = testx\n"}.get(name, "")
     tags = {"principal_tags": {"Department": ["Engineering"]}}
-    tagged = issuer.token(azp="app", aud="app", **{"https://aws.amazon.com/tags": tags})
-    told = {"token": issuer.token(azp="app", aud="app"), "user_token": tagged, "thumbprint": "0" * 40}
+    claims = {"azp": "app", "aud": "app", "exp": int(time.time()) + RUN_SECONDS_MAX}
+    tagged = issuer.token(**claims, **{"https://aws.amazon.com/tags": tags})
+    told = {"token": issuer.token(**claims), "user_token": tagged, "thumbprint": "0" * 40}
     told |= {"aud": "app", "sub": "ann", "azp": "app", "KC_REALM": REALM}
     return text + "[webidentity]\n" + "".join(f"{name} = {value}\n" for name, value in told.items())
 
