@@ -24,6 +24,7 @@ import pytest
 from app.cli import main
 from tests.integration.server import ROOT, Server, temporary_directory
 from tests.integration.test_cluster_command import running
+from tests.wire.connection import RawClient
 from tests.wire.signer import Credentials
 
 PAGE = ROOT / "docs" / "admin.md"
@@ -157,12 +158,15 @@ def test_every_line_of_the_page_does_the_same_by_the_command_and_by_curl(sides, 
 
 
 def test_every_line_for_a_cluster_does_the_same_by_the_command_and_by_curl(monkeypatch):
-    with temporary_directory() as root, running(root / "cluster"):
+    with temporary_directory() as root, running(root / "cluster", "--devices", "3"):
         kept = json.loads((root / "cluster" / "cluster.json").read_text())
-        side = prepared(root, "cluster", Credentials(kept["access_key"], kept["secret_key"]))
+        keys = Credentials(kept["access_key"], kept["secret_key"])
+        side = prepared(root, "cluster", keys)
         face, gateway = (kept["ports"][name] for name in ("manager-1.admin_bind", "gateway-1.ops_bind"))
         side.variables |= {"M": f"http://127.0.0.1:{face}", "G": f"http://127.0.0.1:{gateway}"}
         use(side, monkeypatch)
+        raw = RawClient("127.0.0.1", kept["ports"]["gateway-1.s3_bind"], keys)
+        assert raw.call("PUT", "/photos").status == 200
         for command, twin in twins("cluster"):
             answers = side.command(command), side.curl(twin)
             told = [sorted(answer) if isinstance(answer, dict) else answer for answer in answers]

@@ -21,12 +21,12 @@ READY_SECONDS_MAX = 60.0
 
 
 @contextmanager
-def running(root: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """The command, ready; killed at the end if it still runs."""
+def running(root: Path, *options: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """The command, ready; killed at the end if it still runs. `options`: beyond those of a small cluster."""
     with (root.parent / "out").open("ab") as out:
         start = out.tell()
         process = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", "cluster", "--dir", str(root), *SMALL],
+            [sys.executable, "-m", "app.cli", "cluster", "--dir", str(root), *SMALL, *options],
             cwd=ROOT,
             env=clean_environment(),
             stdin=subprocess.DEVNULL,
