@@ -23,6 +23,7 @@ Generated from `app/faces/http/query/iam/table.py` against botocore's service mo
 NOTES = {
     "GetAccessKeyLastUsed": "tells whose a key is; when it was used is not kept",
     "ListAccountAliases": "there are none",
+    "ListInstanceProfilesForRole": "there are none",
 }
 
 

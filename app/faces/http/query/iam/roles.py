@@ -68,10 +68,17 @@ def delete_role(ask: Ask) -> Values:
     return {}
 
 
+def list_instance_profiles_for_role(ask: Ask) -> Values:
+    """There are none: tools look before they delete a role."""
+    ask.found(Role, ROLE)
+    return {"InstanceProfiles": [], "IsTruncated": False}
+
+
 ACTIONS: Final[Mapping[str, Act]] = {
     "CreateRole": create_role,
     "DeleteRole": delete_role,
     "GetRole": get_role,
+    "ListInstanceProfilesForRole": list_instance_profiles_for_role,
     "ListRoles": list_roles,
     "UpdateAssumeRolePolicy": update_assume_role_policy,
     "UpdateRole": update_role,

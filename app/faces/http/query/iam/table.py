@@ -41,7 +41,7 @@ _ABSENT: Final = (
     "GetOrganizationsAccessReport GetOutboundWebIdentityFederationInfo GetRoleTemplateVersion "
     "GetSAMLProvider GetSSHPublicKey GetServerCertificate GetServiceLastAccessedDetails "
     "GetServiceLastAccessedDetailsWithEntities GetServiceLinkedRoleDeletionStatus ListDelegationRequests "
-    "ListInstanceProfileTags ListInstanceProfiles ListInstanceProfilesForRole ListMFADeviceTags "
+    "ListInstanceProfileTags ListInstanceProfiles ListMFADeviceTags "
     "ListMFADevices ListOrganizationsFeatures ListPoliciesGrantingServiceAccess ListSAMLProviderTags "
     "ListSAMLProviders ListSSHPublicKeys ListServerCertificateTags ListServerCertificates "
     "ListServiceSpecificCredentials ListSigningCertificates ListVirtualMFADevices PutAccountProperties "
