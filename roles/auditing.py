@@ -12,7 +12,7 @@ from app.adapters import webhooks
 from app.adapters.audit_file import AuditFile
 from app.core.audit import AuditEntry, audit_line
 from app.core.errors import Unavailable
-from app.core.limits import AUDIT_FLUSH_SECONDS
+from app.core.limits import AUDIT_FLUSH_SECONDS, AUDIT_REST_SECONDS
 from app.faces.http.admin.gate import Told
 from app.faces.http.exchange import Record
 from app.runtime.telemetry.audit import FILE, WEBHOOK, AuditQueue, lost_line
@@ -45,7 +45,7 @@ class Auditing:
 
     def _begin(self, running: Running, queue: AuditQueue, task: str) -> None:
         self._queues.append(queue)
-        running.every(task, AUDIT_FLUSH_SECONDS, queue.flush)
+        running.every(task, AUDIT_FLUSH_SECONDS, _Resting(queue).flush)
         running.at_end(queue.give_up)
 
     def tell(self, told: Told) -> None:
@@ -97,6 +97,24 @@ class Auditing:
         line = audit_line(entry._replace(role=self._role, node=self._node, worker=self._worker))
         for queue in self._queues:
             queue.put(line)
+
+
+class _Resting:
+    """A queue whose sink is left in peace for a while when it took nothing: one try, and one warning, in so long."""
+
+    def __init__(self, queue: AuditQueue) -> None:
+        self._queue = queue
+        self._until_ms = 0
+
+    def flush(self) -> None:
+        """Raises Unavailable."""
+        if now_ms() < self._until_ms:
+            return
+        try:
+            self._queue.flush()
+        except Unavailable:
+            self._until_ms = now_ms() + int(AUDIT_REST_SECONDS * 1000)
+            raise
 
 
 class _Webhook:

@@ -369,6 +369,7 @@ AUDIT_WAITING_MAX: Final = 8_192  # lines of one process, for each sink; with mo
 AUDIT_LINE_BYTES_MAX: Final = 8 * KIB  # one line; longer texts are cut
 AUDIT_WRITE_BYTES_MAX: Final = 64 * KIB  # lines handed over at once, by one write or one request
 AUDIT_FLUSH_SECONDS: Final = 0.25  # between two writings
+AUDIT_REST_SECONDS: Final = 5.0  # a sink that took nothing is left in peace for so long
 SIMULATED_CONTEXT_MAX: Final = 256  # condition keys, and values of one, in a simulation
 SIMULATED_POLICIES_MAX: Final = 10  # session policies in a simulation: as many as a session has
 
