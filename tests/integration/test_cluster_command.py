@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,12 +21,12 @@ READY_SECONDS_MAX = 60.0
 
 
 @contextmanager
-def running(root: Path, *options: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """The command, ready; killed at the end if it still runs. `options`: beyond those of a small cluster."""
+def running(root: Path, *options: str, shape: Sequence[str] = SMALL) -> Iterator["subprocess.Popen[bytes]"]:
+    """The command, ready; killed at the end if it still runs. `options`: beyond those of its shape."""
     with (root.parent / "out").open("ab") as out:
         start = out.tell()
         process = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", "cluster", "--dir", str(root), *SMALL, *options],
+            [sys.executable, "-m", "app.cli", "cluster", "--dir", str(root), *shape, *options],
             cwd=ROOT,
             env=clean_environment(),
             stdin=subprocess.DEVNULL,
