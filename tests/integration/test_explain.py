@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -26,10 +27,14 @@ class Hook:
     def __init__(self):
         self.lines: list[dict[str, Any]] = []
         self.tokens: set[str] = set()
+        self.free, self.asked = threading.Event(), threading.Event()
+        self.free.set()
         hook = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
+                hook.asked.set()
+                hook.free.wait(30)
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 hook.lines += [json.loads(line) for line in body.splitlines()]
                 hook.tokens.add(self.headers["Authorization"])
@@ -106,6 +111,13 @@ def user_of(room, name, **statement):
     return keys
 
 
+def account(room, name):
+    """Credentials of a new account."""
+    status, made = room.ask("POST", "/v1/accounts", {"name": name})
+    assert status == 201
+    return Credentials(made["access_key"], made["secret_key"])
+
+
 def arn(room, name):
     return room.ask("GET", f"/v1/iam/users/{name}")[1]["arn"]
 
@@ -156,7 +168,7 @@ def test_a_denied_callers_trace_and_answer_name_the_kind_of_policy(room, bucket,
 
 
 def test_a_trace_is_for_the_operators_account_and_its_own(room, bucket, reader):
-    alice = room.server.create_account("alice")
+    alice = account(room, "alice")
     eventually(lambda: all(room.server.raw(alice).call("GET", "/").status == 200 for _ in range(6)))
     answer = refused(room.server.client(alice).get_object, Bucket="explained", Key="a/key")
     assert answer["Error"]["Message"] == "Access Denied"
@@ -188,7 +200,7 @@ def test_what_is_foretold_is_what_is_served(room, bucket, reader):
 
 
 def test_of_other_accounts_nothing_but_the_decision_is_foretold(room, bucket):
-    bob = room.server.create_account("bob")
+    bob = account(room, "bob")
     root = {one["name"]: one["account_id"] for one in room.ask("GET", "/v1/accounts")[1]["accounts"]}
     question = {"action": "s3:GetObject", "resource": "arn:aws:s3:::explained/a/key"}
     mine = question | {"principal": f"arn:aws:iam::{root['bob']}:root"}
@@ -273,6 +285,22 @@ def test_no_secret_is_in_traces_or_in_the_audit_log(room, bucket, reader):
     for secret in [*secrets, signature, quote(signature, safe=""), TOKEN]:
         assert len(secret) > 5
         assert not any(secret in text for text in texts), secret[:4]
+
+
+def test_a_webhook_that_hangs_stalls_no_request(room, bucket):
+    room.hook.free.clear()
+    room.hook.asked.clear()
+    raw = room.server.raw()
+    assert raw.call("GET", "/").status == 200
+    assert room.hook.asked.wait(20)
+    begun = time.monotonic()
+    answers = [raw.call("GET", "/") for _ in range(20)]
+    spent = time.monotonic() - begun
+    room.hook.free.set()
+    assert [answer.status for answer in answers] == [200] * 20
+    assert spent < 5.0
+    last = answers[-1].headers["x-amz-request-id"]
+    assert eventually(lambda: any(line["request_id"] == last for line in room.hook.lines))
 
 
 def test_a_killed_server_leaves_whole_lines_and_goes_on(room, bucket):
