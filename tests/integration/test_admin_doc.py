@@ -31,7 +31,7 @@ PAGE = ROOT / "docs" / "admin.md"
 OPERATOR = Credentials("AKIAROOTROOTROOTROOT", "a-secret-of-the-operator")
 MASTER_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 VARIES = re.compile(
-    r"(_id|_ms|_key|^created|^time|^expires|^expiration|^token|^arn|^remote|seconds|^stages|^worker|^node|ago|_dir|_bind|^version)$"
+    r"(_id|_ms|_key|^created|^time|^expires|^expiration|^token|^arn|^remote|seconds|^stages|^worker|^node|ago|_dir|_bind|_free|^version)$"
 )
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
