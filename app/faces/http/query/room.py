@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 from app.core.auth.sigv4 import SignedRequest
-from app.core.errors import S3Error, Unavailable
+from app.core.errors import Full, S3Error, Unavailable
 from app.core.limits import QUERY_BODY_BYTES_MAX
 from app.faces.http.query import answers
 from app.faces.http.query.answers import Values
@@ -75,7 +75,7 @@ class QueryRoom:
             told = S3Error("InvalidRequest", reason=f"{raised.code}: {raised.message}")
             note(Noted(operation, identity, told))
             return _refusal(call, namespace, raised.code, raised.status, raised.message)
-        except Unavailable as raised:
+        except (Full, Unavailable) as raised:
             note(Noted(operation, identity, S3Error("ServiceUnavailable", reason=str(raised))))
             return _refusal(call, namespace, "ServiceUnavailable", 503, "Please try again.")
 
