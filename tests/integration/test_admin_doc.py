@@ -171,3 +171,14 @@ def test_every_line_for_a_cluster_does_the_same_by_the_command_and_by_curl(monke
             answers = side.command(command), side.curl(twin)
             told = [sorted(answer) if isinstance(answer, dict) else answer for answer in answers]
             assert told[0] == told[1], f"{command}\n{twin}"
+
+
+def test_a_token_that_was_made_is_as_good_as_the_key(sides, monkeypatch):
+    side, _ = sides
+    use(side, monkeypatch)
+    token = side.command("zapfs admin token --seconds 900")["token"]
+    for name in ("ZAPFS_ACCESS_KEY", "ZAPFS_SECRET_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("ZAPFS_TOKEN", token)
+    listed = side.command("zapfs admin account list")
+    assert listed == side.curl(f'curl -H "Authorization: Bearer {token}" $M/v1/accounts')
