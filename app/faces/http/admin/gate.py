@@ -24,11 +24,11 @@ from app.services.gate.callers import Callers
 from app.services.gate.permits import Deed, demand
 from app.services.gate.slowing import Slowing
 from app.services.identity.commanding import CommandRefused
-from app.services.identity.tokens import BearerTokens
+from app.services.identity.tokens import PREFIX, BearerTokens
 
 SERVICE: Final = "zapfs"
 _LARGE_BYTES: Final = 1 << 20  # a body of more is read for who is believed only
-_GUESSES: Final = frozenset({"SignatureDoesNotMatch", "InvalidAccessKeyId", "InvalidToken"})
+_GUESSES: Final = frozenset({"SignatureDoesNotMatch", "InvalidAccessKeyId", "InvalidToken", "AccessDenied"})
 _BEARER: Final = "bearer "
 _OPERATORS_ONLY: Final = "Only the operator's account may do this."
 
@@ -153,6 +153,8 @@ class Gate:
         return known.caller
 
     def _bearer(self, token: str) -> Caller:
+        if not token.startswith(PREFIX):
+            raise S3Error("AccessDenied", "This is no token of this face.")
         known = None if self._bearers is None else self._callers.find(self._bearers.opened(token))
         if known is None or known.secret is None:
             raise S3Error("InvalidToken", reason="whose token it is, is gone or disabled")
