@@ -22,7 +22,7 @@ from app.core.cluster.layout_commands import RegisterNode
 from app.core.errors import StoreError, Unavailable
 from app.core.layout.placement import Placement
 from app.core.layout.reports import DeviceReport, NodeReport
-from app.faces.http.admin import Face, Gate, admin_application
+from app.faces.http.admin import Face, Gate, Probed, admin_application
 from app.faces.http.admin.gate import Scraping
 from app.ports.hosting import FAILING, UP
 from app.runtime.telemetry import metrics
@@ -51,7 +51,7 @@ def build(told: Handover) -> Application:
     settings = told.settings
     callers = Callers(cluster, _no_secrets)
     gate = Gate(cluster, callers, SOURCES, scraping=Scraping(settings.metrics_token, settings.dev))
-    face = Face(host.unready, lambda: (metrics.exposition(gauges), metrics.CONTENT_TYPE))
+    face = Face(Probed(host.unready, lambda: (metrics.exposition(gauges), metrics.CONTENT_TYPE)))
     flask = admin_application(gate, face, lambda error: running.log.failure("operations request failed", error))
     return Application(flask.wsgi_app, running)
 

@@ -5,10 +5,36 @@ Knows how a control plane and its mirror go together. Must not know what the sta
 
 from time import monotonic
 
+from app.adapters.cluster import relay
 from app.adapters.cluster.mirror import Mirror
 from app.adapters.cluster.remote import Door, RemoteCluster
+from app.ports.cluster import Cluster
 from roles.data_dir import DataDir
 from roles.running import Running
+
+
+def take_commands(running: Running, cluster: Cluster) -> None:
+    """Submit for the node's workers, from now on. Raises Unavailable."""
+    directory = DataDir(running.told.settings.data_dir).cluster
+    desk = relay.Desk(directory, cluster, lambda error: running.log.failure("command failed", error))
+    running.at_end(desk.close)
+
+
+def gauges(cluster: RemoteCluster) -> dict[str, tuple[str, float]]:
+    """How far the control state is, and how long nobody confirmed it."""
+    return {
+        "zapfs_control_version": ("Of the control state known here.", float(cluster.state().version)),
+        "zapfs_control_unconfirmed_seconds": (
+            "Since a manager that hears the leader confirmed the control state; 0 while one does.",
+            cluster.unconfirmed_s(),
+        ),
+    }
+
+
+def remark(cluster: RemoteCluster) -> str:
+    """What is to be known of a node that serves with what it has; "" when it has the newest."""
+    silent_s = int(cluster.unconfirmed_s())
+    return f"cut off from the managers for {silent_s} s, and serving with what was known then" if silent_s else ""
 
 
 def followed(running: Running, *first: str) -> RemoteCluster:

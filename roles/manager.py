@@ -3,11 +3,11 @@
 import os
 from dataclasses import asdict
 
-from app.adapters.cluster import relay
 from app.adapters.cluster.local import Writer
 from app.adapters.read_board import FileReadBoard
 from app.faces.http.admin import (
     Face,
+    Probed,
     accounts,
     admin_application,
     collection,
@@ -24,7 +24,7 @@ from app.services.gate.directory import Directory
 from app.services.identity.control import Control
 from app.services.identity.iam import Iam
 from app.services.identity.kms_keys import KmsKeys
-from roles import admin_gate, backgrounds, control_backups, control_plane, explaining, master_keys, stores
+from roles import admin_gate, backgrounds, control_backups, control_plane, explaining, following, master_keys, stores
 from roles.data_dir import DataDir
 from roles.handover import Handover
 from roles.readiness import Readiness
@@ -40,8 +40,7 @@ def build(told: Handover) -> Application:
     sealer = master_keys.sealer(running)
     cluster = Writer(directory.cluster, running.offload.call)
     running.at_end(cluster.close)
-    commands = relay.Desk(directory.cluster, cluster, lambda error: running.log.failure("command failed", error))
-    running.at_end(commands.close)
+    following.take_commands(running, cluster)
     store = stores.open_metadata(settings)
     running.at_end(store.close)
     chunks = stores.open_chunks(settings, running.offload)
@@ -60,10 +59,8 @@ def build(told: Handover) -> Application:
     gauges = metrics.Gauges(lambda: {**backgrounds.collection_gauges(gc), **acting.gauges(), **backing.gauges()})
     control, iam, kms_keys = Control(desk, sealer.seal), Iam(desk), KmsKeys(desk, sealer.seal_material, settings.region)
     unready = Readiness(told, store).reason
-    exposed = lambda: (metrics.exposition(gauges), metrics.CONTENT_TYPE)  # noqa: E731 -- two words of a face
     face = Face(
-        unready,
-        exposed,
+        Probed(unready, lambda: (metrics.exposition(gauges), metrics.CONTENT_TYPE)),
         [
             *accounts.endpoints(control, iam),
             *identities.endpoints(iam, control),
@@ -71,7 +68,7 @@ def build(told: Handover) -> Application:
             *kms.endpoints(kms_keys),
             *collection.endpoints(lambda: asdict(gc.status()), lambda: asdict(gc.run(hurry=True))),
             *lifecycle.endpoints(acting.lifecycle),
-        *explaining.endpoints(running, cluster, store),
+            *explaining.endpoints(running, cluster, store),
             *backing.endpoints,
             *admin_gate.configuring(settings),
             *admin_gate.making_tokens(sealer),

@@ -15,6 +15,7 @@ from app.core import limits
 from app.core.errors import Unavailable
 from app.faces.http.admin import (
     Face,
+    Probed,
     accounts,
     admin_application,
     identities,
@@ -30,7 +31,7 @@ from app.services.control.membership import Membership
 from app.services.identity.control import Control
 from app.services.identity.iam import Iam
 from app.services.identity.kms_keys import KmsKeys
-from roles import admin_gate, control_backups, control_plane, explaining, master_keys
+from roles import admin_gate, control_backups, control_plane, explaining, following, master_keys
 from roles.following import followed
 from roles.handover import Handover
 from roles.running import SOURCES, Application, Running, now_ms
@@ -57,9 +58,7 @@ def _face(running: Running, cluster: RemoteCluster, sealer: Sealer) -> Face:
     settings = running.told.settings
     desk = control_plane.desk(cluster, SOURCES)
     backing = control_backups.begin(running, desk, sealer, control_backups.leading(cluster, settings.node_id))
-    gauges = metrics.Gauges(
-        lambda: {"zapfs_control_version": ("Of the state.", float(cluster.state().version)), **backing.gauges()}
-    )
+    gauges = metrics.Gauges(lambda: {**following.gauges(cluster), **backing.gauges()})
     control, iam = Control(desk, sealer.seal), Iam(desk)
     kms_keys = KmsKeys(desk, sealer.seal_material, settings.region)
     status, changes = ClusterStatus(cluster, cluster, now_ms), ClusterChanges(desk, cluster)
@@ -69,8 +68,7 @@ def _face(running: Running, cluster: RemoteCluster, sealer: Sealer) -> Face:
         return metrics.exposition(gauges), metrics.CONTENT_TYPE
 
     return Face(
-        lambda: unready(cluster),
-        exposed,
+        Probed(lambda: unready(cluster), exposed),
         [
             *accounts.endpoints(control, iam),
             *identities.endpoints(iam, control),

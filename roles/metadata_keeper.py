@@ -7,7 +7,6 @@ import os
 from dataclasses import asdict
 from typing import Final
 
-from app.adapters.cluster import relay
 from app.adapters.cluster.remote import RemoteCluster
 from app.adapters.cluster.sealing import Sealer
 from app.adapters.read_board import FileReadBoard
@@ -17,6 +16,7 @@ from app.core.errors import Corrupt
 from app.core.layout.reports import NodeReport
 from app.faces.http.admin import (
     Face,
+    Probed,
     admin_application,
     bucket_profiles,
     collection,
@@ -34,7 +34,7 @@ from app.services.content.sealing import Sealing
 from app.services.gate.directory import Directory
 from app.services.healing.bucket_redundancy import RedundancyOfBuckets
 from app.services.healing.view import View
-from roles import admin_gate, backgrounds, explaining, master_keys, placed, stores
+from roles import admin_gate, backgrounds, explaining, following, master_keys, placed, stores
 from roles.data_dir import DataDir
 from roles.following import followed
 from roles.handover import Handover
@@ -49,9 +49,7 @@ def build(told: Handover) -> Application:
     settings = told.settings
     running = Running(told, _THREADS)
     cluster = followed(running)
-    directory = DataDir(settings.data_dir).cluster
-    commands = relay.Desk(directory, cluster, lambda error: running.log.failure("command failed", error))
-    running.at_end(commands.close)
+    following.take_commands(running, cluster)
     running.every("heartbeat", limits.HEARTBEAT_SECONDS, lambda: _beat(cluster, told))
     store = stores.open_metadata(settings)
     running.at_end(store.close)
@@ -73,20 +71,20 @@ def build(told: Handover) -> Application:
     ground = backgrounds.Ground(store, bytes_of.chunks, Directory(cluster), sealing, profiles)
     acting = backgrounds.start(running, ground)
 
-    gauges = metrics.Gauges(lambda: {**backgrounds.collection_gauges(gc), **acting.gauges()})
+    gauges = metrics.Gauges(
+        lambda: {**backgrounds.collection_gauges(gc), **acting.gauges(), **following.gauges(cluster)}
+    )
     unready = Readiness(told, store, lambda: _unknowing(cluster.state(), sealer) or database.reason()).reason
     by_bucket = RedundancyOfBuckets(
         store, bytes_of.hosts.device, lambda: View(cluster.state().placement, frozenset(), cluster.health())
     )
     defaults = BucketProfiles(store, lambda: cluster.state().placement)
-    exposed = lambda: (metrics.exposition(gauges), metrics.CONTENT_TYPE)  # noqa: E731 -- two words of a face
     face = Face(
-        unready,
-        exposed,
+        Probed(unready, lambda: (metrics.exposition(gauges), metrics.CONTENT_TYPE), lambda: following.remark(cluster)),
         [
             *collection.endpoints(lambda: asdict(gc.status()), lambda: asdict(collect(hurry=True))),
             *lifecycle.endpoints(acting.lifecycle),
-        *explaining.endpoints(running, cluster, store),
+            *explaining.endpoints(running, cluster, store),
             *bucket_profiles.endpoints(defaults),
             *redundancy.endpoints(by_bucket),
             *admin_gate.configuring(settings),

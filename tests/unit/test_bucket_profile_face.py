@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from app.adapters.cluster.local import Writer
 from app.core.cluster import AccessKey, Account, PutRoot
-from app.faces.http.admin import Face, Gate, admin_application, bucket_profiles
+from app.faces.http.admin import Face, Gate, Probed, admin_application, bucket_profiles
 from app.services.gate.callers import Callers
 from roles.running import SOURCES
 from tests.placed_room import placed
@@ -31,7 +31,7 @@ def ask(tmp_path: Path) -> Iterator[Ask]:
     bugs: list[BaseException] = []
     with placed(COLD, 8) as room:
         profiles = Cluster(tmp_path, room).bucket_profiles
-        face = Face(lambda: "", lambda: (b"", "text/plain"), bucket_profiles.endpoints(profiles))
+        face = Face(Probed(str, lambda: (b"", "text/plain")), bucket_profiles.endpoints(profiles))
         client = admin_application(gate, face, bugs.append).test_client()
         yield lambda method, bucket, body=None, key=ROOT: asked(client, method, bucket, body, key)
     writer.close()

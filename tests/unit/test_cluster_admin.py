@@ -17,7 +17,7 @@ from app.core.cluster import AccessKey, Account, Outcome, PutRoot
 from app.core.cluster.layout_commands import FoundCluster, GroupsMoved, RegisterNode
 from app.core.layout.placement import DRAINING
 from app.core.layout.reports import DeviceReport, LedgerReport, NodeHealth, NodeReport, WorkReport
-from app.faces.http.admin import Face, Gate, admin_application, cluster
+from app.faces.http.admin import Face, Gate, Probed, admin_application, cluster
 from app.services.call import Sources
 from app.services.control.cluster_changes import ClusterChanges
 from app.services.control.cluster_status import ClusterStatus
@@ -115,7 +115,7 @@ def rig(tmp_path, monkeypatch, capsys) -> Iterator[Rig]:
     status = ClusterStatus(writer, heard, sources.now_ms)
     changes = ClusterChanges(control_plane.desk(writer, sources), heard)
     bugs: list[BaseException] = []
-    face = Face(lambda: "", lambda: (b"", "text/plain"), cluster.endpoints(status, changes))
+    face = Face(Probed(str, lambda: (b"", "text/plain")), cluster.endpoints(status, changes))
     flask = admin_application(gate, face, bugs.append)
     server = make_server("127.0.0.1", 0, flask)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -80,10 +80,11 @@ class Managers:
         """The first good answer within the time. Raises Unavailable with the last reason, Conflict."""
         deadline = self._monotonic() + seconds
         reason, pause = "no manager is known", CONTROL_RETRY_SECONDS_MIN
+        reasons: list[str] = []  # of the last round
         while not self._closed.is_set():
             waiting = list(self.addresses)
             tried: set[str] = set()
-            reasons: list[str] = []
+            reasons = []
             while waiting:
                 address = waiting.pop(0)
                 left = deadline - self._monotonic()
@@ -102,7 +103,8 @@ class Managers:
                 break
             self._closed.wait(pause)
             pause = min(2 * pause, CONTROL_RETRY_SECONDS_MAX)
-        raise Unavailable(reason)
+        together = "; ".join(dict.fromkeys(reasons))
+        raise Unavailable(f"no quorum of the managers answers: {together}" if len(reasons) > 1 else reason)
 
     def wait(self, seconds: float) -> bool:
         """Pause; True when this is closed meanwhile."""

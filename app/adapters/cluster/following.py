@@ -45,6 +45,7 @@ class Following:
         self._known = False
         self._led = False
         self._heard_s = 0.0  # when this state was confirmed last, or followed on
+        self._confirmed_s = monotonic()  # when a manager that hears the leader said last that this is the newest
         self._whole = False  # the next Watch is to begin with everything
         self._floor = 0  # the whole state that is asked for has this version at least
         self._ahead = False  # of a led manager: it may come to this version by other commands
@@ -73,6 +74,11 @@ class Following:
         """Whether a manager that hears the leader has confirmed this state, and still says so: within the time in which
         others would notice if this process stood still."""
         return self._led and self._monotonic() - self._heard_s <= HEARTBEAT_SECONDS_MAX
+
+    @property
+    def unconfirmed_s(self) -> float:
+        """Seconds since a manager that hears the leader confirmed this state; 0 while one does."""
+        return 0.0 if self.current else self._monotonic() - self._confirmed_s
 
     def wait_for(self, version: int, seconds: float) -> bool:
         """Whether the state has that version in time; 0: whether there is one at all."""
@@ -150,6 +156,8 @@ class Following:
             self._led = event.pulse.led and event.pulse.version >= self._state.version
             self._ahead |= event.pulse.led and event.pulse.version < self._state.version
             self._heard_s = self._monotonic()
+            if self._led:
+                self._confirmed_s = self._heard_s
             if event.pulse.version == self._state.version == 0:
                 self._take(self._state)
             return self._led

@@ -83,6 +83,10 @@ class RemoteCluster:
         """Whether a manager that hears the leader confirms, about every second, that this state is the newest."""
         return self._following.current
 
+    def unconfirmed_s(self) -> float:
+        """Seconds since a manager that hears the leader confirmed this state; 0 while one does."""
+        return self._following.unconfirmed_s
+
     def barrier(self, seconds: float = CONTROL_CALL_SECONDS_MAX) -> None:
         """Return when `state` has everything acknowledged anywhere before the call. Raises Unavailable."""
         reply = self._managers.call(service.READ_BARRIER, pb.BarrierRequest(), seconds)

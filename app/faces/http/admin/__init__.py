@@ -15,20 +15,19 @@ from app.faces.http.admin import openapi, probes
 from app.faces.http.admin.endpoints import Endpoint, bind
 from app.faces.http.admin.gate import Gate
 from app.faces.http.admin.json_wire import failure
+from app.faces.http.admin.probes import Probed
 from app.services.identity.commanding import CommandRefused
 
-__all__ = ["Face", "Gate", "admin_application"]
+__all__ = ["Face", "Gate", "Probed", "admin_application"]
 
 _STORE_STATUS: Final = {Missing: 404, Conflict: 409, Full: 507}
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """What a role shows. `unready()` says why it cannot serve, "" when it can; `exposition()` gives the metrics' text
-    and content type."""
+    """What a role shows."""
 
-    unready: Callable[[], str]
-    exposition: Callable[[], tuple[bytes, str]]
+    probed: Probed
     endpoints: Sequence[Endpoint] = ()
 
 
@@ -38,7 +37,7 @@ def admin_application(gate: Gate, face: Face, report: Callable[[BaseException], 
     # No page of another origin administers: there is nothing to ask first.
     flask.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     blueprint = Blueprint("admin", __name__)
-    probes.add(blueprint, gate, face.unready, face.exposition)
+    probes.add(blueprint, gate, face.probed)
     if face.endpoints:
         bind(blueprint, gate.handle, openapi.described(face.endpoints))
     _add_errors(blueprint, report)

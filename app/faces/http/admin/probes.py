@@ -4,14 +4,24 @@ Only /health and /ready answer strangers, with nothing but whether the server is
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from flask import Blueprint, Response, request
 
 from app.faces.http.admin.gate import Gate
 
 
-def add(face: Blueprint, gate: Gate, unready: Callable[[], str], exposition: Callable[[], tuple[bytes, str]]) -> None:
-    """`unready()` says why the server cannot serve, "" when it can; `exposition()` gives text and content type."""
+class Probed(NamedTuple):
+    """`unready()` says why the server cannot serve, "" when it can; `remark()` what is to be known although it can.
+    `exposition()` gives the metrics' text and content type."""
+
+    unready: Callable[[], str]
+    exposition: Callable[[], tuple[bytes, str]]
+    remark: Callable[[], str] = str
+
+
+def add(face: Blueprint, gate: Gate, probed: Probed) -> None:
+    """The routes."""
 
     @face.get("/health")
     def health() -> Response:
@@ -19,12 +29,13 @@ def add(face: Blueprint, gate: Gate, unready: Callable[[], str], exposition: Cal
 
     @face.get("/ready")
     def ready() -> Response:
-        reason = unready()
-        return Response(f"{reason or 'ready'}\n", 503 if reason else 200, content_type="text/plain")
+        reason = probed.unready()
+        told = reason or "; ".join(filter(None, ("ready", probed.remark())))
+        return Response(f"{told}\n", 503 if reason else 200, content_type="text/plain")
 
     @face.get("/metrics")
     def metrics() -> Response:
         if not gate.opens_metrics(request.headers.get("Authorization", "")):
             gate.admitted()
-        text, content_type = exposition()
+        text, content_type = probed.exposition()
         return Response(text, content_type=content_type)
