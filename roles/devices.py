@@ -15,7 +15,7 @@ from app.adapters.chunks.guarded import GuardedDevice
 from app.adapters.chunks.peer import Identity
 from app.adapters.suspects import FileSuspects
 from app.config import Settings
-from app.core import limits
+from app.core import cluster_limits
 from app.core.auth import cluster_secret
 from app.core.errors import Conflict, StoreError, Unavailable
 from roles import stores
@@ -73,7 +73,7 @@ def open_devices(running: Running, cluster_id: str) -> dict[str, GuardedDevice]:
             running.log.write("error", f"device {device.root} was never prepared")
             continue
         guarded = GuardedDevice(device_id, device, (cluster_id, settings.node_id), time.monotonic)
-        running.every(f"device {device_id}", limits.DEVICE_LOOK_SECONDS, guarded.look).poke()
+        running.every(f"device {device_id}", cluster_limits.DEVICE_LOOK_SECONDS, guarded.look).poke()
         running.at_end(guarded.close)
         opened[device_id] = guarded
     return opened

@@ -7,7 +7,7 @@ Of that it uses two things: that there is a cluster, and which of its devices ar
 from collections.abc import Callable
 
 from app.adapters.cluster.local import Follower
-from app.core import limits
+from app.core import cluster_limits, limits
 from app.core.errors import Missing
 from app.core.layout.placement import OUT
 from app.faces.http.internal.asking import Membership
@@ -31,7 +31,7 @@ def build(told: Handover) -> Application:
     joined.turn()
     running.every("cluster", limits.CLUSTER_POLL_SECONDS, joined.turn)
     me = devices.identity(settings)
-    buffers = BufferPool(limits.HOST_BUFFER_BYTES)
+    buffers = BufferPool(cluster_limits.HOST_BUFFER_BYTES)
     fragments = Fragments(opened, devices.suspects(settings), buffers, running.offload, joined.is_out)
     door = BlobDoor(
         fragments.handlers(), Membership(me.key, me.now_ms), joined.unready, _observer(running), _reporter(running)

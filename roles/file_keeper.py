@@ -17,7 +17,7 @@ from app.adapters.chunks import disk
 from app.adapters.chunks.guarded import GuardedDevice
 from app.adapters.cluster.remote import RemoteCluster
 from app.config_values import Bind
-from app.core import limits
+from app.core import cluster_limits
 from app.core.cluster.layout_commands import RegisterNode
 from app.core.errors import StoreError, Unavailable
 from app.core.layout.placement import Placement
@@ -128,7 +128,7 @@ class Host:
             TimeParts(SOURCES, monotonic, gevent.sleep),
             NodeSettings(settings.heal_bytes_per_s, settings.scrub_days),
         )
-        running.every("heartbeat", limits.HEARTBEAT_SECONDS, self._beat).poke()
+        running.every("heartbeat", cluster_limits.HEARTBEAT_SECONDS, self._beat).poke()
         for name, turn in (
             ("suspects", healing.suspects_turn),
             ("compare", healing.compare_turn),

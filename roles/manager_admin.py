@@ -11,7 +11,7 @@ from app.adapters.cluster.remote import RemoteCluster
 from app.adapters.cluster.sealing import Sealer
 from app.config import Settings
 from app.config_values import Bind
-from app.core import limits
+from app.core import cluster_limits
 from app.core.errors import Unavailable
 from app.faces.http.admin import (
     Face,
@@ -47,7 +47,7 @@ def build(told: Handover) -> Application:
     cluster = followed(running, own_address(settings))
     sealer = master_keys.sealer(running)
     gate = admin_gate.gate(running, cluster, sealer)
-    running.every("health", limits.HEARTBEAT_SECONDS, lambda: _hear(cluster))
+    running.every("health", cluster_limits.HEARTBEAT_SECONDS, lambda: _hear(cluster))
     face = _face(running, cluster, sealer)
     flask = admin_application(gate, face, lambda error: running.log.failure("admin request failed", error))
     return Application(flask.wsgi_app, running)

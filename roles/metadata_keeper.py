@@ -10,7 +10,7 @@ from typing import Final
 from app.adapters.cluster.remote import RemoteCluster
 from app.adapters.cluster.sealing import Sealer
 from app.adapters.read_board import FileReadBoard
-from app.core import limits
+from app.core import cluster_limits, limits
 from app.core.cluster import ClusterState
 from app.core.errors import Corrupt
 from app.core.layout.reports import NodeReport
@@ -50,7 +50,7 @@ def build(told: Handover) -> Application:
     running = Running(told, _THREADS)
     cluster = followed(running)
     following.take_commands(running, cluster)
-    running.every("heartbeat", limits.HEARTBEAT_SECONDS, lambda: _beat(cluster, told))
+    running.every("heartbeat", cluster_limits.HEARTBEAT_SECONDS, lambda: _beat(cluster, told))
     store = stores.open_metadata(settings)
     running.at_end(store.close)
     bytes_of = placed.opened(running, lambda: cluster.state().placement, cluster.health)
@@ -58,7 +58,7 @@ def build(told: Handover) -> Application:
     running.every("reads", limits.SHARED_READS_SECONDS, reads.tell)
     gc = Gc(store, bytes_of.chunks, reads, SOURCES, GcSettings(settings.node_id, settings.gc_grace_s * 1000))
     database = OneDatabase(store, cluster, settings.node_id, SOURCES)
-    running.every("database", limits.HEARTBEAT_SECONDS, database.step).poke()
+    running.every("database", cluster_limits.HEARTBEAT_SECONDS, database.step).poke()
 
     def collect(hurry: bool = False) -> GcReport:
         database.require()

@@ -11,7 +11,7 @@ from app.adapters import erasure
 from app.adapters.chunks.hosts import Hosts
 from app.adapters.suspects import RemoteSuspects
 from app.adapters.zstd import Zstd
-from app.core import limits
+from app.core import cluster_limits
 from app.core.layout.placement import Placement
 from app.core.layout.reports import NodeHealth
 from app.ports.devices import DeviceStore
@@ -50,7 +50,7 @@ def opened(running: Running, placement: Callable[[], Placement], health: Health 
     """Chunks over every device, for a gateway."""
     reached = hosts(running, placement)
     suspects = RemoteSuspects(placement, reached)
-    running.every("suspects", limits.SUSPECTS_TELL_SECONDS, suspects.tell)
+    running.every("suspects", cluster_limits.SUSPECTS_TELL_SECONDS, suspects.tell)
     chunks = chunks_over(reached, placement, suspects, running.offload, health)
     running.at_end(chunks.close)
     return Placed(reached, chunks)

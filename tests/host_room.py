@@ -15,7 +15,7 @@ from gevent import monkey
 from app.adapters.chunks import marker
 from app.adapters.chunks.guarded import GuardedDevice
 from app.adapters.chunks.peer import Identity, Peer
-from app.core import limits
+from app.core import cluster_limits
 from app.core.auth import cluster_secret
 from app.core.types import BlobId
 from app.faces.http.internal.asking import Membership
@@ -58,7 +58,7 @@ class HostRoom:
         self.told: list[Told] = []
         self.bugs: list[BaseException] = []
         self.unready = ""
-        self.buffers = BufferPool(limits.HOST_BUFFER_BYTES)
+        self.buffers = BufferPool(cluster_limits.HOST_BUFFER_BYTES)
         fragments = Fragments(self.devices, self.desk, self.buffers, offload)
         self.door = BlobDoor(
             fragments.handlers(),

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from app.adapters.chunks.hosts import Hosts
 from app.core.blob_wire import ID_BYTES, ROOT
+from app.core.cluster_limits import SUSPECTS_BATCH, SUSPECTS_MAX
 from app.core.errors import StoreError
 from app.core.layout.blob_ids import blob_of
 from app.core.layout.placement import Placement
-from app.core.limits import SUSPECTS_BATCH, SUSPECTS_MAX
 from app.core.types import BlobId
 
 

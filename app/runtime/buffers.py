@@ -12,7 +12,13 @@ from typing import Final, Self
 from gevent.event import Event
 
 from app.core.errors import Unavailable
-from app.core.limits import BUFFER_IDLE_BYTES_MAX, BUFFER_WAIT_SECONDS_MAX, CHUNK_BYTES_MAX, KIB, MIB
+from app.core.limits import (
+    BUFFER_IDLE_BYTES_MAX,
+    BUFFER_WAIT_SECONDS_MAX,
+    CHUNK_BYTES_MAX,
+    KIB,
+    MIB,
+)
 
 SIZE_CLASSES: Final = (64 * KIB, 256 * KIB, 1 * MIB, CHUNK_BYTES_MAX, 2 * CHUNK_BYTES_MAX)
 

@@ -12,7 +12,7 @@ from app.adapters.cluster.channels import Channels
 from app.adapters.cluster.following import Following
 from app.adapters.cluster.local import Follower
 from app.adapters.cluster.mirror import Mirror
-from app.core import limits
+from app.core import cluster_limits
 from app.core.cluster import CreateAccount, DeleteAccount
 from app.core.cluster.layout_commands import FoundCluster
 from app.core.errors import Conflict, Unavailable
@@ -70,7 +70,7 @@ def test_a_follower_gets_every_version_in_order_also_across_a_lost_manager(manag
 
 
 def test_a_follower_too_far_behind_gets_the_whole_state(manager, client):
-    for number in range(limits.CONTROL_DELTAS_KEPT + 5):
+    for number in range(cluster_limits.CONTROL_DELTAS_KEPT + 5):
         manager.authority.submit(
             create(number) if number % 2 == 0 else DeleteAccount(f"d{number}", f"account-{number - 1}")
         )
@@ -85,7 +85,7 @@ def test_a_follower_too_far_behind_gets_the_whole_state(manager, client):
 
 def test_a_state_larger_than_a_message_comes_in_pieces(manager, client):
     text = "x" * 60_000
-    for number in range(2 * limits.CONTROL_PIECE_BYTES // len(text)):
+    for number in range(2 * cluster_limits.CONTROL_PIECE_BYTES // len(text)):
         manager.authority.submit(CreateAccount(f"big{number}", account(number, display_name=text)))
     late = follower(manager)
     late.start()
@@ -137,7 +137,7 @@ def test_what_is_wrong_with_a_manager_is_said_once_until_one_was_followed_again(
     manager.stop()
     client.start(on_trouble=lines.append)
     assert eventually(lambda: len(lines) == 3)
-    assert not client.wait_known(4 * limits.CONTROL_RETRY_SECONDS_MAX)  # several more rounds of the three
+    assert not client.wait_known(4 * cluster_limits.CONTROL_RETRY_SECONDS_MAX)  # several more rounds of the three
     assert len(lines) == 3
     manager.start()
     assert eventually(client.current)
@@ -154,7 +154,7 @@ def test_a_follower_that_stood_still_is_not_confirmed_until_it_hears_again(manag
     following = Following(managers, channels, lambda: now_s[0])
     following._heard(pb.WatchEvent(pulse=pb.Pulse(version=0, led=True)))
     assert following.current
-    now_s[0] += limits.HEARTBEAT_SECONDS_MAX + 1
+    now_s[0] += cluster_limits.HEARTBEAT_SECONDS_MAX + 1
     assert not following.current
     following._heard(pb.WatchEvent(pulse=pb.Pulse(version=0, led=True)))
     assert following.current
@@ -268,11 +268,14 @@ def test_a_manager_of_another_protocol_or_cluster_is_not_believed():
 
 
 def test_an_oversized_command_is_refused_at_both_ends(manager, client):
-    large = CreateAccount("large", account(1, display_name="x" * limits.CONTROL_COMMAND_BYTES_MAX))
+    large = CreateAccount("large", account(1, display_name="x" * cluster_limits.CONTROL_COMMAND_BYTES_MAX))
     with pytest.raises(Unavailable, match="are the most"):
         client.submit(large)
     channels = Channels(tls.identity(SECRET, "n"))
-    for size, code in ((limits.CONTROL_COMMAND_BYTES_MAX + 1, "INVALID_ARGUMENT"), (2**23, "RESOURCE_EXHAUSTED")):
+    for size, code in (
+        (cluster_limits.CONTROL_COMMAND_BYTES_MAX + 1, "INVALID_ARGUMENT"),
+        (2**23, "RESOURCE_EXHAUSTED"),
+    ):
         request = pb.ProposeRequest(header=pb.Header(protocol=1), command=bytes(size))
         with pytest.raises(grpc.RpcError) as caught:
             channels.call(manager.address, service.PROPOSE, request, 5)
@@ -338,7 +341,7 @@ def test_no_more_calls_wait_than_a_manager_has_threads_for(manager):
             codes.append(error.code().name)
             held.set()
 
-    threads = [threading.Thread(target=propose, args=(n,)) for n in range(limits.CONTROL_WAITING_MAX + 1)]
+    threads = [threading.Thread(target=propose, args=(n,)) for n in range(cluster_limits.CONTROL_WAITING_MAX + 1)]
     for thread in threads:
         thread.start()
     for thread in threads:

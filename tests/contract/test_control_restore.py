@@ -31,8 +31,8 @@ from app.core.cluster import (
 )
 from app.core.cluster.layout_commands import BindDatabase, FoundCluster, RegisterNode, SetDeviceState
 from app.core.cluster.restore_transitions import ERA
+from app.core.cluster_limits import CONTROL_COMMAND_BYTES_MAX
 from app.core.layout.placement import IN
-from app.core.limits import CONTROL_COMMAND_BYTES_MAX
 from app.services.call import Sources
 from app.services.control.backups import Backups, Form, begun_with, cut
 from app.services.identity.commanding import CommandRefused, Desk, Identities

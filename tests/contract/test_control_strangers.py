@@ -6,7 +6,7 @@ import time
 import pytest
 
 from app.adapters.cluster.remote import Door, RemoteCluster
-from app.core import limits
+from app.core import cluster_limits
 from app.core.cluster.manager_commands import PutManagerAddress
 from app.core.errors import Unavailable
 from app.core.layout.reports import NodeReport
@@ -25,7 +25,7 @@ def test_who_never_proves_itself_is_cut_off(manager):
     with socket.create_connection((host, int(port))) as silent, socket.create_connection((host, int(port))) as slow:
         slow.sendall(b"\x16\x03\x01\x02\x00")  # the head of a ClientHello that never comes
         for stranger in (silent, slow):
-            stranger.settimeout(2 * limits.CONTROL_HELLO_SECONDS_MAX)
+            stranger.settimeout(2 * cluster_limits.CONTROL_HELLO_SECONDS_MAX)
             assert stranger.recv(1) == b""
 
 

@@ -8,8 +8,9 @@ import gevent
 import pytest
 
 from app.adapters.chunks.remote import RemoteDevice
+from app.core.cluster_limits import FRAGMENT_BYTES_MAX
 from app.core.errors import Conflict, Corrupt, Missing
-from app.core.limits import BLOCK_BYTES, FRAGMENT_BYTES_MAX
+from app.core.limits import BLOCK_BYTES
 from app.runtime.offload import Offload
 from tests.chunk_room import name_of, payload_of
 from tests.host_room import guarded_at, hosting

@@ -15,8 +15,9 @@ from app.adapters.chunks.peer import Identity, Peer
 from app.adapters.chunks.remote import RemoteDevice
 from app.core.auth import cluster_secret
 from app.core.blob_wire import ROOT, checksum
+from app.core.cluster_limits import FRAGMENT_BYTES_MAX, INTERNAL_SKEW_MS
 from app.core.errors import Corrupt, Full, Unavailable
-from app.core.limits import FRAGMENT_BYTES_MAX, INTERNAL_SKEW_MS, MIB
+from app.core.limits import MIB
 from app.runtime.offload import Offload
 from tests.chunk_room import flip, name_of, payload_of
 from tests.host_room import KEY, HostRoom, guarded_at, hosting, now_ms

@@ -12,7 +12,7 @@ from app.adapters.cluster.raft import codec
 from app.adapters.cluster.raft.contract import RaftConfig, RaftError, Role, Start, StartRefused
 from app.adapters.cluster.raft.node import RaftNode
 from app.adapters.cluster.tls import identity, socket_context
-from app.core import limits
+from app.core import cluster_limits
 from tests.raft.process import addresses
 
 SECRET = b"s" * 32
@@ -91,7 +91,7 @@ def test_a_hello_under_another_name_than_the_certificates_is_cut(node):
 
 def test_a_long_frame_before_the_hello_is_cut_before_it_is_read(node):
     connection = dialed(node, SECRET)
-    connection.sendall((limits.RAFT_HELLO_BYTES_MAX + 1).to_bytes(4, "little"))
+    connection.sendall((cluster_limits.RAFT_HELLO_BYTES_MAX + 1).to_bytes(4, "little"))
     assert is_cut(connection)
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.auth.cluster_secret import Refused, check_protocol, derive, signed, verified
-from app.core.limits import INTERNAL_SKEW_MS
+from app.core.cluster_limits import INTERNAL_SKEW_MS
 
 SECRET = bytes(range(32))
 KEY = derive(SECRET, "internal http")

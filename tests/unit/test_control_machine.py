@@ -5,8 +5,8 @@ import pytest
 from app.adapters.cluster import command_codec, machine
 from app.adapters.cluster.machine import ControlMachine
 from app.core.cluster import CreateAccount, Outcome, apply
+from app.core.cluster_limits import CONTROL_DELTAS_KEPT
 from app.core.errors import Corrupt
-from app.core.limits import CONTROL_DELTAS_KEPT
 from tests.contract.test_cluster import account
 from tests.control_room import no_halt
 

@@ -12,7 +12,7 @@ from gevent import monkey
 
 from app.adapters.chunks import marker
 from app.adapters.chunks.guarded import GuardedDevice
-from app.core import limits
+from app.core import cluster_limits, limits
 from app.core.errors import Conflict, Unavailable
 from app.ports.hosting import DOWN, FAILING, UP, Hung
 from tests.chunk_room import device_at, name_of, opened, payload_of
@@ -71,24 +71,24 @@ def test_a_device_that_hangs_is_down_until_it_answers_again(room: Room, monkeypa
     room.gate.set()
     assert over.wait(5)
     monkeypatch.setattr(limits, "DEVICE_CALL_SECONDS_MAX", 10.0)
-    room.clock.now += limits.DEVICE_REST_SECONDS
+    room.clock.now += cluster_limits.DEVICE_REST_SECONDS
     room.guarded.look()
     assert room.guarded.health().status == UP
 
 
 def test_a_device_that_fails_again_and_again_is_left_in_peace_and_looked_at_later(room: Room) -> None:
     room.fault = OSError(5, "Input/output error")
-    for number in range(limits.DEVICE_ERRORS_MAX):
+    for number in range(cluster_limits.DEVICE_ERRORS_MAX):
         with pytest.raises(Unavailable, match="Input/output error"):
             room.guarded.put(name_of(number), DATA)
     assert room.guarded.health().status == FAILING
-    assert room.guarded.health().errors == limits.DEVICE_ERRORS_MAX
+    assert room.guarded.health().errors == cluster_limits.DEVICE_ERRORS_MAX
     room.fault = None
     with pytest.raises(Unavailable, match="is failing"):
         room.guarded.put(name_of(9), DATA)
     room.guarded.look()
     assert room.guarded.health().status == FAILING
-    room.clock.now += limits.DEVICE_REST_SECONDS
+    room.clock.now += cluster_limits.DEVICE_REST_SECONDS
     room.guarded.look()
     room.guarded.put(name_of(9), DATA)
     assert bytes(room.guarded.whole(name_of(9).blob_id)) == bytes(DATA)
@@ -101,7 +101,7 @@ def test_a_directory_that_comes_back_is_opened_again_with_all_it_had(room: Room)
     room.guarded.look()
     assert room.guarded.health().status == DOWN
     elsewhere.rename(room.device.root)
-    room.clock.now += limits.DEVICE_REST_SECONDS
+    room.clock.now += cluster_limits.DEVICE_REST_SECONDS
     room.guarded.look()
     assert bytes(room.guarded.whole(name_of(1).blob_id)) == bytes(DATA)
 

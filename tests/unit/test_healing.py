@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.core import limits
+from app.core import cluster_limits, limits
 from app.core.cluster.layout_commands import PutHealSettings, PutProfile, RemoveDevices
 from app.core.layout.blob_ids import fragment_id
 from app.core.layout.placement import DRAINING, OUT, REBALANCE, REPAIR, SCRUB, HealSettings
@@ -11,7 +11,7 @@ from app.services.healing.judging import CRITICAL, FULL, LOST, REDUCED, homes_of
 from tests.model.healing import problems
 from tests.model.healing_world import World
 
-SETTLED_S = limits.HEAL_SETTLE_SECONDS + 1
+SETTLED_S = cluster_limits.HEAL_SETTLE_SECONDS + 1
 CODED = erasure(0, "CODED", 4, 2)
 
 
@@ -72,7 +72,7 @@ def test_the_ledger_counts_what_is_short_before_it_is_mended():
     for missing in range(4):
         blob = written(world)
         lose(world, blob, *homes(world, blob)[:missing])
-    world.tick(limits.HEAL_DEBRIS_SECONDS)
+    world.tick(cluster_limits.HEAL_DEBRIS_SECONDS)
     world.hear()
     heal(world, ("compare",))
     assert ledger(world) == (1, 1, 1, 1)
@@ -81,7 +81,7 @@ def test_the_ledger_counts_what_is_short_before_it_is_mended():
 def test_what_too_few_fragments_are_left_of_is_not_called_lost_while_a_node_is_down():
     world = calm_world()
     blob = written(world)
-    world.tick(limits.HEAL_DEBRIS_SECONDS)
+    world.tick(cluster_limits.HEAL_DEBRIS_SECONDS)
     lose(world, blob, *homes(world, blob)[:3])
     world.node_of(homes(world, blob)[5][1]).up = False
     world.hear()
@@ -147,7 +147,7 @@ def test_what_is_too_damaged_to_be_made_again_is_lost_and_does_not_keep_an_epoch
     world = calm_world()
     blob = written(world)
     world.live.clear()
-    world.tick(limits.HEAL_DEBRIS_SECONDS)
+    world.tick(cluster_limits.HEAL_DEBRIS_SECONDS)
     lose(world, blob, *homes(world, blob)[:2])
     index, number = homes(world, blob)[5]
     world.devices[number].rot(fragment_id(blob.name.blob_id, index))
@@ -214,7 +214,7 @@ def test_a_lost_device_that_is_out_has_its_fragments_made_again_on_another():
 
 def settle(world, rounds=12):
     for _ in range(rounds):
-        world.tick(limits.HEAL_RETRY_SECONDS + 1)
+        world.tick(cluster_limits.HEAL_RETRY_SECONDS + 1)
         world.hear()
         heal(world, ("compare", "repair", "stray"))
 
@@ -253,7 +253,7 @@ def test_a_stray_is_deleted_only_when_its_home_is_beyond_doubt(doubt):
         member.start()  # a process that just began does not know how old the epoch is
     else:
         world.heal([member], ("stray",))
-        world.tick(limits.HEAL_SWEEP_SECONDS)
+        world.tick(cluster_limits.HEAL_SWEEP_SECONDS)
         member.told_s -= 60
     world.heal([member], ("stray",))
     assert world.devices[away].held_by_id
@@ -284,7 +284,7 @@ def test_a_damaged_fragment_stays_until_enough_others_can_be_read_and_is_replace
     assert fragment_id(blob.name.blob_id, damaged[0]) in world.devices[damaged[1]].held_by_id
     for _, number in others:
         world.node_of(number).up = True
-    world.tick(limits.HEAL_RETRY_SECONDS + 1)
+    world.tick(cluster_limits.HEAL_RETRY_SECONDS + 1)
     world.hear()
     heal(world, ("scrub",))
     assert holds(world, blob, damaged)
@@ -308,7 +308,7 @@ def test_damage_that_nothing_can_replace_is_told_until_it_is_replaced_though_lis
     repaired = found[2]
     world.devices[repaired].held_by_id.update(sound[repaired])
     world.devices[repaired].rotten.clear()
-    world.tick(limits.HEAL_RETRY_SECONDS + 1)
+    world.tick(cluster_limits.HEAL_RETRY_SECONDS + 1)
     world.hear()
     heal(world, ("suspects", "repair"))
     assert all(holds(world, blob, place) for place in homes(world, blob))
@@ -334,7 +334,7 @@ def test_a_scrub_pass_goes_on_where_it_stood_when_its_process_died(monkeypatch):
 
 def test_a_device_with_more_damage_than_its_budget_counts_as_failing():
     world = calm_world(replication(0, "ONE", 1), devices=1)
-    for _ in range(limits.HEAL_DEVICE_ERRORS_MAX + 1):
+    for _ in range(cluster_limits.HEAL_DEVICE_ERRORS_MAX + 1):
         world.write()
     for fragment in world.devices[1].held_by_id:
         world.devices[1].rot(fragment)

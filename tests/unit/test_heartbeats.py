@@ -6,10 +6,10 @@ import pytest
 
 from app.core.cluster import ClusterState, Outcome, apply
 from app.core.cluster.layout_commands import FoundCluster, RegisterNode, SetDeviceState
+from app.core.cluster_limits import CONTROL_NODES_MAX, HEARTBEAT_SECONDS_MAX
 from app.core.errors import Conflict, Corrupt, Full, Unavailable
 from app.core.layout.placement import DRAINING, IN, OUT, WAITING
 from app.core.layout.reports import DeviceReport, LedgerReport, NodeReport, WorkReport
-from app.core.limits import CONTROL_NODES_MAX, HEARTBEAT_SECONDS_MAX
 from app.services.control.heartbeats import Heartbeats
 from app.services.control.silence import Silence
 

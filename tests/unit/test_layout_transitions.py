@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from app.core import limits
+from app.core import cluster_limits, limits
 from app.core.cluster import ClusterState, Command, Outcome, apply
 from app.core.cluster.layout_commands import (
     FoundCluster,
@@ -72,7 +72,7 @@ def test_a_cluster_is_founded_once_and_nobody_registers_before():
     plane = Plane()
     assert "no cluster has been founded" in plane(RegisterNode, "n1", "a:1", "z", {}, 5).message
     assert "power of two" in plane(FoundCluster, CLUSTER, 100).message
-    assert "power of two" in plane(FoundCluster, CLUSTER, 2 * limits.PLACEMENT_GROUPS_MAX).message
+    assert "power of two" in plane(FoundCluster, CLUSTER, 2 * cluster_limits.PLACEMENT_GROUPS_MAX).message
     assert "32 hex" in plane(FoundCluster, "x", 64).message
     plane.done(FoundCluster, CLUSTER, 64)
     plane.done(FoundCluster, CLUSTER, 64)
@@ -123,7 +123,7 @@ def test_a_device_of_another_node_and_nonsense_are_refused_in_one_line(plane):
         outcome = plane(RegisterNode, node_id, address, zone, devices, 5)
         assert outcome.error == "InvalidInput"
         assert "\n" not in outcome.message
-    many = {device_id(3, one): 1 for one in range(limits.DEVICES_OF_NODE_MAX + 1)}
+    many = {device_id(3, one): 1 for one in range(cluster_limits.DEVICES_OF_NODE_MAX + 1)}
     assert plane(RegisterNode, "n3", "a:1", "z", many, 5).error == "LimitExceeded"
 
 
@@ -203,7 +203,7 @@ def test_a_profile_that_makes_no_sense_is_refused(plane, profile):
 def test_there_are_no_more_profiles_than_a_blob_id_can_name(plane):
     plane.register(1)
     plane.done(SetDeviceState, (1,), IN)
-    for number in range(limits.PROFILES_MAX - 1):
+    for number in range(cluster_limits.PROFILES_MAX - 1):
         plane.done(PutProfile, replace(replication(0, "STANDARD", 1), inline_bytes=number))
     assert plane(PutProfile, replication(0, "OTHER", 1)).error == "LimitExceeded"
     plane.done(PutProfile, replace(replication(0, "STANDARD", 1), inline_bytes=3))

@@ -5,7 +5,7 @@ from itertools import combinations
 import gevent
 import pytest
 
-from app.core import limits
+from app.core import cluster_limits, limits
 from app.core.errors import Corrupt, Missing, Unavailable
 from app.core.layout.blob_ids import fragment_id
 from app.core.layout.placement import OUT
@@ -164,7 +164,7 @@ def test_a_slow_device_is_waited_for_when_nothing_else_is_left(coded: PlacedRoom
     coded.stop(*homes[1:3])
     coded.devices[homes[0]].gate.clear()
     reading = gevent.spawn(coded.read, 1, 50_000)
-    gevent.sleep(3 * limits.READ_HEDGE_S)
+    gevent.sleep(3 * cluster_limits.READ_HEDGE_S)
     assert not reading.ready()
     coded.devices[homes[0]].gate.set()
     assert reading.get() == data

@@ -6,7 +6,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from app.core import limits
+from app.core import cluster_limits, limits
 from app.core.errors import Missing, StoreError, Unavailable
 from app.core.layout.profiles import replication
 from app.services.placing.budget import Budget
@@ -82,7 +82,7 @@ def test_what_is_no_store_error_is_raised() -> None:
 
 def test_reads_earn_hedges_and_a_burst_is_bounded() -> None:
     hedges = Hedges()
-    assert sum(hedges.spend() for _ in range(1_000)) == limits.HEDGES_AT_ONCE_MAX
+    assert sum(hedges.spend() for _ in range(1_000)) == cluster_limits.HEDGES_AT_ONCE_MAX
     for _ in range(95):
         hedges.earn()
     assert sum(hedges.spend() for _ in range(100)) == 9
@@ -94,7 +94,7 @@ def test_a_slow_device_is_remembered_for_a_while() -> None:
     lately.mark(3)
     assert lately.slow(3)
     assert not lately.slow(4)
-    now_s += limits.SLOW_SECONDS
+    now_s += cluster_limits.SLOW_SECONDS
     assert not lately.slow(3)
 
 

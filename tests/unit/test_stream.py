@@ -14,7 +14,12 @@ from app.core.auth import canonical, sigv4
 from app.core.auth.payload import Framing
 from app.core.auth.stream import AwsChunkedBody
 from app.core.errors import S3Error
-from app.core.limits import AWS_FRAME_BYTES_MAX, AWS_FRAME_BYTES_MIN, AWS_READ_AHEAD_BYTES, TRAILER_BYTES_MAX
+from app.core.limits import (
+    AWS_FRAME_BYTES_MAX,
+    AWS_FRAME_BYTES_MIN,
+    AWS_READ_AHEAD_BYTES,
+    TRAILER_BYTES_MAX,
+)
 from app.core.types import Checksum
 
 EMPTY = sha256(b"").hexdigest()

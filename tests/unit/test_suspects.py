@@ -6,10 +6,10 @@ from pathlib import Path
 from app.adapters.chunks.hosts import Hosts
 from app.adapters.chunks.peer import Identity
 from app.adapters.suspects import FileSuspects, RemoteSuspects
+from app.core.cluster_limits import SUSPECTS_MAX
 from app.core.layout.blob_ids import fragment_id
 from app.core.layout.placement import Node
 from app.core.layout.profiles import replication
-from app.core.limits import SUSPECTS_MAX
 from app.runtime.offload import Offload
 from tests.host_room import KEY, hosting, now_ms
 from tests.placed_room import placed_name, placement_of

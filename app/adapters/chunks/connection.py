@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from gevent import socket
 
-from app.core import limits
+from app.core import cluster_limits, limits
 
 _STATUS: Final = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2})(?: [^\r\n]*)?")
 _RECEIVE_BYTES: Final = 16 * limits.KIB
@@ -47,17 +47,17 @@ class Connection:
         self._pending = b""
         try:
             self._socket: Any = socket.create_connection(
-                (host.strip("[]"), int(port)), timeout=limits.BLOB_CONNECT_SECONDS_MAX
+                (host.strip("[]"), int(port)), timeout=cluster_limits.BLOB_CONNECT_SECONDS_MAX
             )
         except TimeoutError:
-            raise Lost(f"no connection within {limits.BLOB_CONNECT_SECONDS_MAX:g} s", silent=True) from None
+            raise Lost(f"no connection within {cluster_limits.BLOB_CONNECT_SECONDS_MAX:g} s", silent=True) from None
         except (OSError, ValueError) as error:
             raise Lost(f"no connection: {error}") from error
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, head: bytes, body: bytes | memoryview) -> None:
         """Head and body, without copying either. What the host says before it has all of it is not waited for here."""
-        self._socket.settimeout(limits.BLOB_STALL_SECONDS_MAX)
+        self._socket.settimeout(cluster_limits.BLOB_STALL_SECONDS_MAX)
         pieces = [memoryview(head), memoryview(body)]
         try:
             while pieces:
@@ -74,7 +74,7 @@ class Connection:
 
     def receive_head(self, *, bodyless: bool) -> Head:
         """The head of the answer. `bodyless`: of a HEAD request."""
-        self._socket.settimeout(limits.BLOB_ANSWER_SECONDS_MAX)
+        self._socket.settimeout(cluster_limits.BLOB_ANSWER_SECONDS_MAX)
         data = b""
         while b"\r\n\r\n" not in data:
             if len(data) > limits.HEAD_BYTES_MAX:
@@ -82,7 +82,7 @@ class Connection:
             try:
                 fresh = self._socket.recv(_RECEIVE_BYTES)
             except TimeoutError:
-                raise Lost(f"no answer within {limits.BLOB_ANSWER_SECONDS_MAX:g} s", silent=True) from None
+                raise Lost(f"no answer within {cluster_limits.BLOB_ANSWER_SECONDS_MAX:g} s", silent=True) from None
             except OSError as error:
                 raise Lost(f"no answer: {error}", answering=bool(data)) from error
             if not fresh:
@@ -96,10 +96,10 @@ class Connection:
         view = memoryview(bytearray(head.length))
         got = min(len(self._pending), head.length)
         view[:got] = self._pending[:got]
-        self._socket.settimeout(limits.BLOB_STALL_SECONDS_MAX)
+        self._socket.settimeout(cluster_limits.BLOB_STALL_SECONDS_MAX)
         try:
             while got < head.length:
-                count = self._socket.recv_into(view[got : got + limits.BLOB_SLICE_BYTES])
+                count = self._socket.recv_into(view[got : got + cluster_limits.BLOB_SLICE_BYTES])
                 if not count:
                     raise Lost("it left in the middle of its answer", answering=True)
                 got += count
@@ -147,6 +147,6 @@ def _parsed(text: bytes, bodyless: bool) -> Head:
     if status is None or "transfer-encoding" in headers or not counted:
         raise Lost("its answer is no HTTP", answering=True)
     length = 0 if bodyless or status[1] in (b"204", b"304") else int(declared)
-    if length > limits.FRAGMENT_BYTES_MAX:
+    if length > cluster_limits.FRAGMENT_BYTES_MAX:
         raise Lost("its answer is longer than any fragment", answering=True)
     return Head(int(status[1]), headers, length, headers.get("connection", "").lower() != "close")

@@ -18,7 +18,7 @@ from app.adapters.chunks.disk import Device
 from app.adapters.chunks.readers import SegmentReader
 from app.adapters.chunks.segment_device import SegmentDevice
 from app.adapters.chunks.store import SegmentStore
-from app.core import limits
+from app.core import cluster_limits
 from app.core.errors import StoreError, Unavailable
 from app.core.types import BlobId, FileSpan
 from app.ports.chunks import BlobName, ChunkStoreStats
@@ -40,12 +40,12 @@ class GuardedDevice:
         self._device = device
         self._owner = owner
         self._clock = clock
-        self._offload = Offload(limits.DEVICE_THREADS)
+        self._offload = Offload(cluster_limits.DEVICE_THREADS)
         self._opened: SegmentDevice | None = None
         self._identity: tuple[int, int] = (0, 0)
         self._health = DeviceHealth(DOWN, 0, "it was not opened yet")
         self._rest_until = 0.0
-        self._lately: deque[float] = deque(maxlen=limits.DEVICE_ERRORS_MAX)
+        self._lately: deque[float] = deque(maxlen=cluster_limits.DEVICE_ERRORS_MAX)
         self._hung: set[gevent.Greenlet] = set()
         self._looking = BoundedSemaphore(1)
         self._counting: gevent.Greenlet | None = None
@@ -94,7 +94,7 @@ class GuardedDevice:
         if self._counting is None:
             self._counting = gevent.spawn(_outcome, opened.stats)
         counting = self._counting
-        counting.join(limits.DEVICE_STATS_SECONDS_MAX)
+        counting.join(cluster_limits.DEVICE_STATS_SECONDS_MAX)
         if counting.ready():
             self._counting = None
             self._counted = self._settled(*counting.value)
@@ -143,14 +143,14 @@ class GuardedDevice:
         """Do something with the device in bounded time, its errors counted. Raises Hung and what it raises."""
         greenlet = gevent.spawn(_outcome, work)
         try:
-            greenlet.join(limits.DEVICE_CALL_SECONDS_MAX)
+            greenlet.join(cluster_limits.DEVICE_CALL_SECONDS_MAX)
         except BaseException:
-            greenlet.join(limits.DEVICE_CALL_SECONDS_MAX)  # native threads may be reading the caller's buffer
+            greenlet.join(cluster_limits.DEVICE_CALL_SECONDS_MAX)  # native threads may be reading the caller's buffer
             raise
         if not greenlet.ready():
             self._hung.add(greenlet)
             greenlet.link(self._hung.discard)
-            self._down(DOWN, f"a call did not end within {limits.DEVICE_CALL_SECONDS_MAX:g} s")
+            self._down(DOWN, f"a call did not end within {cluster_limits.DEVICE_CALL_SECONDS_MAX:g} s")
             raise Hung(f"device {self.device_id}: {self._health.why}", lambda then: greenlet.link(lambda _: then()))
         answer: T = self._settled(*greenlet.value)
         return answer
@@ -204,13 +204,13 @@ class GuardedDevice:
             return
         self._health = DeviceHealth(self._health.status, self._health.errors + 1, self._health.why)
         self._lately.append(self._clock())
-        full = len(self._lately) == limits.DEVICE_ERRORS_MAX
-        if full and self._lately[-1] - self._lately[0] <= limits.DEVICE_ERRORS_SECONDS:
+        full = len(self._lately) == cluster_limits.DEVICE_ERRORS_MAX
+        if full and self._lately[-1] - self._lately[0] <= cluster_limits.DEVICE_ERRORS_SECONDS:
             self._down(FAILING, str(error))
 
     def _down(self, status: str, why: str) -> None:
         self._health = DeviceHealth(status, self._health.errors, why)
-        self._rest_until = self._clock() + limits.DEVICE_REST_SECONDS
+        self._rest_until = self._clock() + cluster_limits.DEVICE_REST_SECONDS
 
 
 class GuardedReader:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from gevent.lock import BoundedSemaphore
 
 from app.adapters.chunks.connection import Connection, Head, Lost
-from app.core import limits
+from app.core import cluster_limits
 from app.core.auth import cluster_secret
 from app.core.blob_wire import ERROR_HEADER, ERRORS, checksum
 from app.core.errors import Conflict, Corrupt, StoreError, Unavailable
@@ -49,7 +49,7 @@ class Peer:
         self._address = address
         self._identity = identity
         self._idle: deque[Connection] = deque()
-        self._places = BoundedSemaphore(limits.BLOB_CONNECTIONS_MAX)
+        self._places = BoundedSemaphore(cluster_limits.BLOB_CONNECTIONS_MAX)
         self._down_until_s = 0.0
         self._failed = ""
 
@@ -65,14 +65,14 @@ class Peer:
         Unavailable when it cannot be reached, falls silent or refuses.
         """
         self._enter()
-        if not self._places.acquire(timeout=limits.BLOB_ANSWER_SECONDS_MAX):
+        if not self._places.acquire(timeout=cluster_limits.BLOB_ANSWER_SECONDS_MAX):
             raise Unavailable(f"file host {self._address}: too many calls are under way")
         try:
             head = self._head(method, target, body, body_checksum)
             answer = self._exchanged(method, head, body)
         except Lost as lost:
             self._failed = str(lost)
-            self._down_until_s = self._identity.clock() + limits.BLOB_REST_SECONDS
+            self._down_until_s = self._identity.clock() + cluster_limits.BLOB_REST_SECONDS
             raise Unavailable(f"file host {self._address}: {lost}") from lost
         finally:
             self._places.release()
@@ -92,7 +92,7 @@ class Peer:
         now = self._identity.clock()
         if now < self._down_until_s:
             raise Unavailable(f"file host {self._address} is down: {self._failed}")
-        self._down_until_s = now + limits.BLOB_REST_SECONDS  # this call is the one that tries; others wait for it
+        self._down_until_s = now + cluster_limits.BLOB_REST_SECONDS  # this call tries; others wait
 
     def _head(self, method: str, target: str, body: bytes | memoryview, body_checksum: str) -> bytes:
         me = self._identity
@@ -129,7 +129,7 @@ class Peer:
         except BaseException:
             connection.close()  # nobody knows what its next byte would be
             raise
-        if answered.keeps and len(self._idle) < limits.BLOB_CONNECTIONS_MAX:
+        if answered.keeps and len(self._idle) < cluster_limits.BLOB_CONNECTIONS_MAX:
             connection.since_s = self._identity.clock()
             self._idle.append(connection)
         else:
@@ -138,7 +138,7 @@ class Peer:
 
     def _kept(self) -> Connection | None:
         """The connection used last that is likely to be alive."""
-        oldest_s = self._identity.clock() - limits.BLOB_IDLE_SECONDS_MAX
+        oldest_s = self._identity.clock() - cluster_limits.BLOB_IDLE_SECONDS_MAX
         while self._idle and self._idle[0].since_s < oldest_s:
             self._idle.popleft().close()
         while self._idle:

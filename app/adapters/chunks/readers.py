@@ -20,7 +20,13 @@ from app.adapters.chunks.index import Index, Place
 from app.adapters.chunks.record import PAGE
 from app.adapters.chunks.segment import SegmentFile
 from app.core.errors import Corrupt, Missing, Unavailable
-from app.core.limits import BLOCK_BYTES, BLOCK_TABLES_MAX, LEASE_SECONDS_MAX, SEGMENT_FDS_MAX, SLICE_BYTES
+from app.core.limits import (
+    BLOCK_BYTES,
+    BLOCK_TABLES_MAX,
+    LEASE_SECONDS_MAX,
+    SEGMENT_FDS_MAX,
+    SLICE_BYTES,
+)
 from app.core.types import BlobId, FileSpan
 from app.runtime.offload import Offload
 

@@ -14,7 +14,12 @@ from app.adapters.chunks.index import Counts, Index
 from app.adapters.chunks.merge import DamagedSource, merge
 from app.adapters.chunks.record import SegmentHead
 from app.adapters.chunks.segment import read_end, read_head
-from app.core.limits import COMPACT_BYTES_MAX, COMPACT_LIVE_PERCENT, COMPACT_SOURCES_MAX, UNLINK_SEGMENTS_MAX
+from app.core.limits import (
+    COMPACT_BYTES_MAX,
+    COMPACT_LIVE_PERCENT,
+    COMPACT_SOURCES_MAX,
+    UNLINK_SEGMENTS_MAX,
+)
 
 
 @dataclass(frozen=True, slots=True)

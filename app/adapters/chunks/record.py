@@ -11,7 +11,12 @@ import struct
 from dataclasses import dataclass
 
 from app.core.checksums import block_checksums
-from app.core.limits import BLOCK_BYTES, CHUNK_BYTES_MAX, COMPACT_SOURCES_MAX, RECORD_ALIGN_BYTES
+from app.core.limits import (
+    BLOCK_BYTES,
+    CHUNK_BYTES_MAX,
+    COMPACT_SOURCES_MAX,
+    RECORD_ALIGN_BYTES,
+)
 from app.ports.chunks import BlobName
 
 FORMAT = 1

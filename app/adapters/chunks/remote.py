@@ -12,8 +12,9 @@ from app.adapters.chunks.peer import Answer, Peer, Repeated, verified_body
 from app.core import blob_wire
 from app.core.blob_wire import BLOCKS_HEADER, ROOT, SIZE_HEADER, blocks_around, checksum
 from app.core.checksums import block_checksums
+from app.core.cluster_limits import FRAGMENT_BYTES_MAX, FRAGMENT_NAMES_MAX
 from app.core.errors import Corrupt, Unavailable
-from app.core.limits import BLOCK_BYTES, FRAGMENT_BYTES_MAX, FRAGMENT_NAMES_MAX
+from app.core.limits import BLOCK_BYTES
 from app.core.types import BlobId, FileSpan
 from app.ports.chunks import BlobName, ChunkStoreStats
 from app.runtime.offload import Offload

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from app.adapters.chunks.readers import SegmentReader
 from app.adapters.chunks.store import SegmentStore
-from app.core.limits import FRAGMENT_BYTES_MAX
+from app.core.cluster_limits import FRAGMENT_BYTES_MAX
 from app.core.types import BlobId
 from app.ports.chunks import BlobName, ChunkStoreStats
 

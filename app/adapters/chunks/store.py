@@ -20,7 +20,13 @@ from app.adapters.chunks.readers import Readers, SegmentReader
 from app.adapters.chunks.reclaim import Reclaim
 from app.core.checksums import block_checksums
 from app.core.errors import Corrupt, StoreError, Unavailable
-from app.core.limits import BATCH_BYTES_MAX, BLOCK_BYTES, CHUNK_BYTES_MAX, COMMIT_BATCH_MAX, SLICE_BYTES
+from app.core.limits import (
+    BATCH_BYTES_MAX,
+    BLOCK_BYTES,
+    CHUNK_BYTES_MAX,
+    COMMIT_BATCH_MAX,
+    SLICE_BYTES,
+)
 from app.core.types import BlobId
 from app.ports.chunks import BlobName, ChunkStoreStats
 from app.runtime.offload import Offload

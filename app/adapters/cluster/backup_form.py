@@ -18,8 +18,9 @@ from app.adapters.cluster import snapshot
 from app.adapters.cluster.records import plain
 from app.adapters.cluster.sealing import Sealer
 from app.core.cluster import ClusterState
+from app.core.cluster_limits import RAFT_SNAPSHOT_BYTES_MAX
 from app.core.errors import Corrupt
-from app.core.limits import BACKUP_HEAD_BYTES_MAX, BACKUP_PIECE_BYTES, RAFT_SNAPSHOT_BYTES_MAX
+from app.core.limits import BACKUP_HEAD_BYTES_MAX, BACKUP_PIECE_BYTES
 
 PURPOSE: Final = "backup"
 _MAGIC: Final = b"zapfs-backup "

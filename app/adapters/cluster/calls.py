@@ -12,14 +12,14 @@ from typing import Any
 import grpc
 
 from app.adapters.cluster.channels import FOREIGN, Channels, final, leader_of, told
-from app.core.errors import Conflict, Unavailable
-from app.core.limits import (
+from app.core.cluster_limits import (
     CONTROL_CALL_SECONDS_MAX,
     CONTROL_PROTOCOL,
     CONTROL_RETRY_SECONDS_MAX,
     CONTROL_RETRY_SECONDS_MIN,
     CONTROL_TRY_SECONDS_MAX,
 )
+from app.core.errors import Conflict, Unavailable
 from app.proto import control_pb2 as pb
 from app.proto.service import Method
 

@@ -14,7 +14,7 @@ from gevent import monkey
 from grpc.experimental import gevent as grpc_gevent
 
 from app.adapters.cluster import tls
-from app.core.limits import (
+from app.core.cluster_limits import (
     CONTROL_KEEPALIVE_LOST_SECONDS,
     CONTROL_KEEPALIVE_SECONDS,
     CONTROL_MESSAGE_BYTES_MAX,

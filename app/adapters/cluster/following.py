@@ -15,8 +15,7 @@ from app.adapters.cluster.calls import Managers
 from app.adapters.cluster.channels import Channels, told
 from app.core.cluster import ClusterState, apply
 from app.core.cluster.restore_transitions import occupied
-from app.core.errors import Corrupt, StoreError, Unavailable
-from app.core.limits import (
+from app.core.cluster_limits import (
     CONTROL_RETRY_SECONDS_MAX,
     CONTROL_RETRY_SECONDS_MIN,
     CONTROL_SILENT_SECONDS_MAX,
@@ -25,6 +24,7 @@ from app.core.limits import (
     CONTROL_TRY_SECONDS_MAX,
     HEARTBEAT_SECONDS_MAX,
 )
+from app.core.errors import Corrupt, StoreError, Unavailable
 from app.proto import control_pb2 as pb
 from app.proto.service import READ_BARRIER, WATCH
 

@@ -12,8 +12,8 @@ from typing import Final, NoReturn
 
 from app.adapters.cluster import command_codec, snapshot
 from app.core.cluster import ClusterState, Outcome, apply
+from app.core.cluster_limits import CONTROL_DELTAS_KEPT
 from app.core.errors import Corrupt
-from app.core.limits import CONTROL_DELTAS_KEPT
 
 Delta = tuple[int, bytes]
 """A version and the document of the command that made it."""

@@ -12,8 +12,8 @@ from app.adapters.cluster import snapshot
 from app.adapters.cluster.local import STATE_FILE, Run, run_here
 from app.core.cluster import ClusterState
 from app.core.cluster.restore_transitions import occupied
+from app.core.cluster_limits import CONTROL_RETRY_SECONDS_MAX, MIRROR_SECONDS_MIN
 from app.core.errors import Conflict, Corrupt, StoreError
-from app.core.limits import CONTROL_RETRY_SECONDS_MAX, MIRROR_SECONDS_MIN
 
 
 class Mirror:

@@ -20,14 +20,14 @@ from typing import Any, Final
 from app.adapters.cluster import command_codec
 from app.adapters.cluster.local import Follower
 from app.core.cluster import ClusterState, Command, Outcome
-from app.core.errors import Corrupt, StoreError, Unavailable
-from app.core.limits import (
+from app.core.cluster_limits import (
     CONTROL_COMMAND_BYTES_MAX,
     RELAY_CONNECTIONS_MAX,
     RELAY_LOOK_SECONDS,
     RELAY_SECONDS_MAX,
     RELAY_SEEN_SECONDS_MAX,
 )
+from app.core.errors import Corrupt, StoreError, Unavailable
 from app.ports.cluster import Cluster
 
 SOCKET: Final = "commands"

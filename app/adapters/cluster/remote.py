@@ -13,9 +13,9 @@ from app.adapters.cluster.calls import Managers, Whoami
 from app.adapters.cluster.channels import Channels
 from app.adapters.cluster.following import Following, OnState, Told
 from app.core.cluster import ClusterState, Command, Outcome
+from app.core.cluster_limits import CONTROL_CALL_SECONDS_MAX, CONTROL_COMMAND_BYTES_MAX, CONTROL_TRY_SECONDS_MAX
 from app.core.errors import Unavailable
 from app.core.layout.reports import NodeHealth, NodeReport
-from app.core.limits import CONTROL_CALL_SECONDS_MAX, CONTROL_COMMAND_BYTES_MAX, CONTROL_TRY_SECONDS_MAX
 from app.ports.cluster import ManagerSeat, ManagersStatus
 from app.proto import control_pb2 as pb
 from app.proto import service

@@ -8,7 +8,12 @@ import sqlite3
 from typing import Final
 
 from app.core.errors import Conflict, Corrupt, Full, StoreError, Unavailable
-from app.core.limits import KIB, SQL_BUSY_SECONDS_MAX, SQL_CACHE_BYTES, SQL_STATEMENTS_MAX
+from app.core.limits import (
+    KIB,
+    SQL_BUSY_SECONDS_MAX,
+    SQL_CACHE_BYTES,
+    SQL_STATEMENTS_MAX,
+)
 from app.core.types import BucketId
 
 _PRIMARY: Final = 0xFF  # extended result codes keep the primary one in the low byte

@@ -14,7 +14,7 @@ from typing import Final
 
 import blake3
 
-from app.core.limits import INTERNAL_SKEW_MS
+from app.core.cluster_limits import INTERNAL_SKEW_MS
 
 PROTOCOL: Final = 1
 """Of the internal HTTP. Nodes that speak another one are refused before anything else of a request is looked at."""

@@ -21,6 +21,16 @@ from app.core.cluster.layout_commands import (
 )
 from app.core.cluster.refusals import Refused, check_limit, with_entry, without_entries
 from app.core.cluster.state import ClusterState
+from app.core.cluster_limits import (
+    CAPACITY_CHANGE_PERCENT,
+    DEVICES_MAX,
+    DEVICES_OF_NODE_MAX,
+    NODE_NAME_CHARS_MAX,
+    NODES_MAX,
+    PARITY_MAX,
+    PLACEMENT_GROUPS_MAX,
+    PROFILES_MAX,
+)
 from app.core.layout.blob_ids import FRAGMENTS_MAX
 from app.core.layout.epochs import begun, number_of, with_missing_maps, with_profile
 from app.core.layout.placement import (
@@ -37,17 +47,7 @@ from app.core.layout.placement import (
     Placement,
 )
 from app.core.layout.profiles import NO_COMPRESSION, ZSTD, Profile
-from app.core.limits import (
-    CAPACITY_CHANGE_PERCENT,
-    DEVICES_MAX,
-    DEVICES_OF_NODE_MAX,
-    INLINE_BYTES_MAX,
-    NODE_NAME_CHARS_MAX,
-    NODES_MAX,
-    PARITY_MAX,
-    PLACEMENT_GROUPS_MAX,
-    PROFILES_MAX,
-)
+from app.core.limits import INLINE_BYTES_MAX
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _NAME: Final = re.compile(rf"[!-~]{{1,{NODE_NAME_CHARS_MAX}}}")

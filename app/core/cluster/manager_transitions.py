@@ -7,7 +7,7 @@ from typing import Any, Final
 from app.core.cluster.manager_commands import PutManagerAddress, RemoveManagerAddress
 from app.core.cluster.refusals import Refused, check_limit, with_entry, without_entries
 from app.core.cluster.state import ClusterState
-from app.core.limits import MANAGERS_MAX
+from app.core.cluster_limits import MANAGERS_MAX
 
 
 def _put(state: ClusterState, command: PutManagerAddress) -> ClusterState:

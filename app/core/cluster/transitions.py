@@ -16,7 +16,13 @@ from app.core.cluster.keys import ENABLED, PENDING_DELETION, SSE_S3_KEY, KmsKey
 from app.core.cluster.limits import ACCOUNT, NO_LIMITS, Scope
 from app.core.cluster.refusals import Refused, check_limit, no_such, with_entry, without_entries
 from app.core.cluster.state import ClusterState, Outcome, holders_of
-from app.core.limits import ACCESS_KEYS_MAX, ACCOUNTS_MAX, KMS_KEYS_MAX, KMS_VERSIONS_MAX, LIMITS_MAX
+from app.core.limits import (
+    ACCESS_KEYS_MAX,
+    ACCOUNTS_MAX,
+    KMS_KEYS_MAX,
+    KMS_VERSIONS_MAX,
+    LIMITS_MAX,
+)
 
 OUTCOMES_REMEMBERED: Final = 1_024  # newest command ids kept to answer repeated submissions alike
 

@@ -6,10 +6,10 @@ Pure; knows placements. When an epoch begins is decided by core/cluster/layout_t
 from collections.abc import Mapping
 from dataclasses import replace
 
+from app.core.cluster_limits import PROFILES_MAX
 from app.core.layout.mapping import mapped
 from app.core.layout.placement import IN, STANDARD, Groups, Layout, Placement
 from app.core.layout.profiles import Profile, erasure, replication
-from app.core.limits import PROFILES_MAX
 
 
 def begun(placement: Placement) -> Placement:

@@ -39,7 +39,8 @@ _NOT_ASKED: Final = {
 
 class Decision(NamedTuple):
     """`kind`, `name`: of the policy that decided (kinds of AttachedPolicy, resource, acl, owner, root, service; "" when
-    none did), `sid`, `statement`: of its statement, counted from 0 (-1: none). `missing`: the kind whose word was wanting.
+    none did), `sid`, `statement`: of its statement, counted from 0 (-1: none). `missing`: the kind whose word was
+    wanting.
     """
 
     effect: Effect

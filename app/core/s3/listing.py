@@ -15,7 +15,12 @@ from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
 from app.core.errors import S3Error
-from app.core.limits import KEY_BYTES_MAX, SCAN_ROWS_MAX, SCAN_ROWS_MIN, SCAN_SKIP_AFTER
+from app.core.limits import (
+    KEY_BYTES_MAX,
+    SCAN_ROWS_MAX,
+    SCAN_ROWS_MIN,
+    SCAN_SKIP_AFTER,
+)
 
 _TOKEN_FORMAT: Final = b"\x01"
 

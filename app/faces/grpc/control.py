@@ -12,13 +12,13 @@ from typing import Any, Final
 
 import grpc
 
-from app.core.errors import Conflict, Corrupt, StoreError
-from app.core.limits import (
+from app.core.cluster_limits import (
     CONTROL_PIECE_BYTES,
     CONTROL_PROTOCOL,
     CONTROL_PULSE_SECONDS,
     CONTROL_WAITING_MAX,
 )
+from app.core.errors import Conflict, Corrupt, StoreError
 from app.ports.consensus import Book, NotLeader
 from app.proto import control_pb2 as pb
 from app.proto import service

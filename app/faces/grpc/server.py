@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import grpc
 
-from app.core.limits import (
+from app.core.cluster_limits import (
     CONTROL_CONNECTIONS_MAX,
     CONTROL_HELLO_SECONDS_MAX,
     CONTROL_KEEPALIVE_LOST_SECONDS,

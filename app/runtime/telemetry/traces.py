@@ -14,7 +14,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from app.core.limits import TRACE_FILE_BYTES, TRACE_FILES_MAX, TRACE_TEXT_CHARS_MAX, TRACE_UNWRITTEN_MAX
+from app.core.limits import (
+    TRACE_FILE_BYTES,
+    TRACE_FILES_MAX,
+    TRACE_TEXT_CHARS_MAX,
+    TRACE_UNWRITTEN_MAX,
+)
 from app.core.policy.evaluation import Decision
 from app.runtime.telemetry.log import Request
 

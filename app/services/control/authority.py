@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from app.core.cluster import ClusterState, Command, Outcome
 from app.core.cluster.manager_commands import PutManagerAddress, RemoveManagerAddress
+from app.core.cluster_limits import CONTROL_COMMAND_BYTES_MAX, CONTROL_COMMAND_ID_CHARS_MAX, CONTROL_TRY_SECONDS_MAX
 from app.core.errors import Corrupt, Unavailable
-from app.core.limits import CONTROL_COMMAND_BYTES_MAX, CONTROL_COMMAND_ID_CHARS_MAX, CONTROL_TRY_SECONDS_MAX
 from app.ports.consensus import Book, ReplicatedLog
 
 

@@ -12,9 +12,10 @@ from app.core.cluster import Account, ClusterState, KmsKey, Limits
 from app.core.cluster.identities import ROOMS
 from app.core.cluster.restore_commands import BeginRestore, EndRestore, RestoredLayout, RestoredMap, RestorePiece
 from app.core.cluster.restore_transitions import occupied
+from app.core.cluster_limits import CONTROL_COMMAND_BYTES_MAX
 from app.core.errors import Corrupt
 from app.core.layout.placement import Layout, Placement
-from app.core.limits import BACKUP_BYTES_MAX, CONTROL_COMMAND_BYTES_MAX, RESTORE_PIECE_BYTES
+from app.core.limits import BACKUP_BYTES_MAX, RESTORE_PIECE_BYTES
 from app.services.identity.commanding import CommandRefused, Desk
 
 _ALONE: Final = "a server of one machine"

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.core.cluster.layout_commands import PutHealSettings, PutProfile, RemoveDevices, SetDeviceState
+from app.core.cluster_limits import SCRUB_DAYS_MAX
 from app.core.layout.placement import DRAINING, IN, OUT, WAITING, Device, HealSettings, Placement
 from app.core.layout.profiles import NO_COMPRESSION, Profile
 from app.core.layout.reports import NodeHealth
-from app.core.limits import INLINE_BYTES_MAX, SCRUB_DAYS_MAX, TIB
+from app.core.limits import INLINE_BYTES_MAX, TIB
 from app.ports.cluster import Beats
 from app.services.identity.commanding import CommandRefused, Desk
 

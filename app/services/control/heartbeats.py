@@ -7,9 +7,7 @@ node's silence from then. Silence is measured on a clock that nobody sets; `seen
 import threading
 from collections.abc import Callable
 
-from app.core.errors import Conflict, Corrupt, Full
-from app.core.layout.reports import NodeHealth, NodeReport
-from app.core.limits import (
+from app.core.cluster_limits import (
     CONTROL_NODES_MAX,
     CONTROL_WORKS_MAX,
     DEVICES_OF_NODE_MAX,
@@ -17,6 +15,8 @@ from app.core.limits import (
     NODE_NAME_CHARS_MAX,
     PROFILES_MAX,
 )
+from app.core.errors import Conflict, Corrupt, Full
+from app.core.layout.reports import NodeHealth, NodeReport
 
 
 class Heartbeats:

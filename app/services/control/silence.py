@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from app.core.cluster import Command, Outcome
 from app.core.cluster.layout_commands import SetDeviceState
+from app.core.cluster_limits import HEARTBEAT_SECONDS_MAX
 from app.core.errors import Unavailable
 from app.core.layout.placement import DRAINING, IN, OUT, Device, Placement
-from app.core.limits import HEARTBEAT_SECONDS_MAX
 from app.services.control.heartbeats import Heartbeats
 
 

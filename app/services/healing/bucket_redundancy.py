@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from app.core import limits
+from app.core import cluster_limits, limits
 from app.core.errors import Corrupt, Missing
 from app.core.layout.blob_ids import profile_of
 from app.core.types import BlobId, RefId, Version
@@ -46,7 +46,9 @@ class RedundancyOfBuckets:
         self._devices = devices
         self._view = view
 
-    def of(self, bucket: str, after: str = "", chunks_max: int = limits.REDUNDANCY_CHUNKS_MAX) -> dict[str, Any]:
+    def of(
+        self, bucket: str, after: str = "", chunks_max: int = cluster_limits.REDUNDANCY_CHUNKS_MAX
+    ) -> dict[str, Any]:
         """As JSON values, of about `chunks_max` chunks at most. Missing for an unknown bucket, Corrupt for a place no
         answer gave, Unavailable when the rows cannot be read."""
         bucket_id = self._store.bucket_get(bucket).bucket_id
@@ -63,7 +65,7 @@ class RedundancyOfBuckets:
                     seen.add(blob_id)
                     waiting.append(blob_id)
                     report.chunks += 1
-                if len(waiting) == limits.HEAL_PAGE_NAMES:
+                if len(waiting) == cluster_limits.HEAL_PAGE_NAMES:
                     self._count(waiting, report)
                     waiting.clear()
         else:

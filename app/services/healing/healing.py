@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
-from app.core import limits
+from app.core import cluster_limits
 from app.core.layout.placement import REBALANCE, REPAIR, SCRUB
 from app.core.layout.reports import LedgerReport, WorkReport
 from app.core.types import BlobId
@@ -68,7 +68,7 @@ class Healing:
         """Look at blobs reported short or damaged, before anything else; how many. For every second or less."""
         if self._is_paused(REPAIR):
             return 0
-        blobs = list(dict.fromkeys([*self._cluster.suspects.take(limits.SUSPECTS_TAKEN_MAX), *self._damaged()]))
+        blobs = list(dict.fromkeys([*self._cluster.suspects.take(cluster_limits.SUSPECTS_TAKEN_MAX), *self._damaged()]))
         abreast(partial(self._check, blob_id) for blob_id in blobs)
         return len(blobs)
 
@@ -78,8 +78,8 @@ class Healing:
         now_ms = self._now_ms()
         if now_ms < self._retry_ms:
             return []
-        self._retry_ms = now_ms + limits.HEAL_RETRY_SECONDS * 1000
-        return list(islice(self._mending.damaged, limits.HEAL_AT_ONCE))
+        self._retry_ms = now_ms + cluster_limits.HEAL_RETRY_SECONDS * 1000
+        return list(islice(self._mending.damaged, cluster_limits.HEAL_AT_ONCE))
 
     def _check(self, blob_id: BlobId) -> None:
         view = self._cluster.view()
@@ -105,10 +105,10 @@ class Healing:
         return self._turn(SCRUB, self._scrubbing.step)
 
     def _turn(self, kind: str | None, step: Callable[[], bool]) -> int:
-        for pages in range(limits.HEAL_PAGES_MAX):
+        for pages in range(cluster_limits.HEAL_PAGES_MAX):
             if (kind is not None and self._is_paused(kind)) or not step():
                 return pages
-        return limits.HEAL_PAGES_MAX
+        return cluster_limits.HEAL_PAGES_MAX
 
     def ledger(self) -> Mapping[str, LedgerReport]:
         """For the heartbeat: by profile, of the groups this node leads. `verified_ms`: see Scrubbing.verified_ms."""
@@ -133,4 +133,4 @@ class Healing:
 
     def is_failing(self, number: int) -> bool:
         """Whether a device is over its budget of errors: to be reported as failing."""
-        return self.device_errors(number) > limits.HEAL_DEVICE_ERRORS_MAX
+        return self.device_errors(number) > cluster_limits.HEAL_DEVICE_ERRORS_MAX

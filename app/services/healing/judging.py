@@ -6,7 +6,7 @@ Knows the words of the ledger. Source of the levels: app/core/layout/reports.Led
 from collections.abc import Sequence
 from typing import Final
 
-from app.core import limits
+from app.core import cluster_limits
 from app.core.layout.blob_ids import placed_ms
 from app.core.layout.profiles import Profile
 from app.core.types import BlobId
@@ -41,7 +41,7 @@ def level(profile: Profile, homes: Sequence[int], sighting: Sighting, *, everybo
 def is_settling(blob_id: BlobId, now_ms: int) -> bool:
     """Whether the blob is so young that its writer may still be at work: not judged yet."""
     age_ms = now_ms - placed_ms(blob_id)
-    return -_CLOCKS_APART_MS < age_ms < limits.HEAL_SETTLE_SECONDS * 1000
+    return -_CLOCKS_APART_MS < age_ms < cluster_limits.HEAL_SETTLE_SECONDS * 1000
 
 
 def is_debris(blob_id: BlobId, now_ms: int) -> bool:
@@ -50,4 +50,4 @@ def is_debris(blob_id: BlobId, now_ms: int) -> bool:
     Nobody ever got an acknowledgement for fewer than a quorum, and what nobody refers to is collected by this age.
     """
     age_ms = now_ms - placed_ms(blob_id)
-    return -_CLOCKS_APART_MS < age_ms < limits.HEAL_DEBRIS_SECONDS * 1000
+    return -_CLOCKS_APART_MS < age_ms < cluster_limits.HEAL_DEBRIS_SECONDS * 1000

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from app.core import limits
+from app.core import cluster_limits
 from app.core.layout.blob_ids import profile_of
 from app.core.layout.reports import LedgerReport
 from app.core.types import BlobId
@@ -82,7 +82,7 @@ class Ledger:
         """A blob of the group could not be made whole just now: if this node leads it, soon once more."""
         state = self.groups.get(key) if key is not None else None
         if state is not None:
-            state.work, state.due_ms = True, now_ms + limits.HEAL_RETRY_SECONDS * 1000
+            state.work, state.due_ms = True, now_ms + cluster_limits.HEAL_RETRY_SECONDS * 1000
 
     @property
     def short(self) -> int:

@@ -6,7 +6,7 @@ that just failed its checksum is. Two menders of one blob do no harm: what both 
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from app.core import limits
+from app.core import cluster_limits
 from app.core.errors import Conflict, Corrupt, Full, Missing, StoreError, Unavailable
 from app.core.layout.profiles import Profile
 from app.core.types import BlobId
@@ -221,7 +221,7 @@ class Mending:
 
     def _note_damaged(self, blob_id: BlobId, now: str) -> None:
         self._damaged.pop(blob_id, None)
-        if len(self._damaged) < limits.HEAL_DAMAGED_KEPT_MAX:
+        if len(self._damaged) < cluster_limits.HEAL_DAMAGED_KEPT_MAX:
             self._damaged[blob_id] = now
 
     def _failed(self, number: int, error: StoreError) -> None:

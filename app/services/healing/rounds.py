@@ -7,7 +7,7 @@ those that are short, then whatever was not looked at for longest. A restart beg
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from app.core import limits
+from app.core import cluster_limits
 from app.core.cluster.layout_commands import GroupsMoved
 from app.core.errors import Unavailable
 from app.core.layout.placement import Placement
@@ -56,7 +56,7 @@ class Rounds:
             if state.whole and view.is_pending(key) and state.signature == signature(view, key):
                 whole.setdefault(key[0], []).append(key[1])
         for width, groups in whole.items():
-            some = tuple(sorted(groups)[: limits.HEAL_MOVED_MAX])
+            some = tuple(sorted(groups)[: cluster_limits.HEAL_MOVED_MAX])
             command_id = self._sources.new_id().hex()
             try:
                 self._cluster.submit(GroupsMoved(command_id, view.placement.current.epoch, width, some))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from app.core import limits
+from app.core import cluster_limits
 from app.core.errors import Corrupt, Missing, StoreError
 from app.core.layout.blob_ids import blob_of, index_of, profile_of
 from app.core.types import BlobId
@@ -68,7 +68,7 @@ class Scrubbing:
         self._errors = mending.errors
         self._settings = settings
         self._progress: dict[str, Progress] = _read(data.cursor.load())
-        self._bytes_per_s = limits.SCRUB_BYTES_PER_S_MIN
+        self._bytes_per_s = cluster_limits.SCRUB_BYTES_PER_S_MIN
         self._retry_ms = 0
         self._held_until_ms: dict[int, int] = {}  # devices that did not answer
         self.pace = Pace(lambda: self._bytes_per_s, clocks.monotonic, clocks.pause)
@@ -99,7 +99,7 @@ class Scrubbing:
         What is not read in time then shows as the age of `verified_ms`."""
         settings = self._settings()
         held = sum(self._stats(number).bytes_live for number in view.tended)
-        needed = max(limits.SCRUB_BYTES_PER_S_MIN, held * _EAGER * 1000 // (settings.days * DAY_MS))
+        needed = max(cluster_limits.SCRUB_BYTES_PER_S_MIN, held * _EAGER * 1000 // (settings.days * DAY_MS))
         if settings.asked_ms > self.verified_ms():
             self._bytes_per_s = settings.bytes_per_s
         else:
@@ -140,14 +140,14 @@ class Scrubbing:
         self._set_pace(view)
         after = bytes.fromhex(progress.after)
         try:
-            page = self._data.device(number).page(_FIRST, None, after, limits.SCRUB_PAGE_NAMES)
+            page = self._data.device(number).page(_FIRST, None, after, cluster_limits.SCRUB_PAGE_NAMES)
         except StoreError as error:
             self._failed(number, error)
-            self._held_until_ms[number] = self._sources.now_ms() + limits.HEAL_RETRY_SECONDS * 1000
+            self._held_until_ms[number] = self._sources.now_ms() + cluster_limits.HEAL_RETRY_SECONDS * 1000
             return
         progress.done += len(page)
         self._verify(view, number, page)
-        if len(page) < limits.SCRUB_PAGE_NAMES:
+        if len(page) < cluster_limits.SCRUB_PAGE_NAMES:
             progress.under_way, progress.verified_ms, progress.after = False, progress.begun_ms, ""
         else:
             progress.after = page[-1].blob_id.hex()
@@ -158,7 +158,7 @@ class Scrubbing:
         view, now_ms = self._cluster.view(), self._sources.now_ms()
         if now_ms < self._retry_ms:
             return
-        self._retry_ms = now_ms + limits.HEAL_RETRY_SECONDS * 1000
+        self._retry_ms = now_ms + cluster_limits.HEAL_RETRY_SECONDS * 1000
         for number in view.tended:
             progress = self._of(view, number)
             broken, progress.broken = progress.broken, ()
@@ -205,7 +205,7 @@ class Scrubbing:
     def _note_broken(self, view: View, number: int, fragment: BlobId) -> None:
         """Beyond the bound the next pass finds them; a device with so many is failing anyway."""
         progress = self._of(view, number)
-        progress.broken = (*progress.broken, fragment.hex())[-limits.HEAL_DEVICE_ERRORS_MAX :]
+        progress.broken = (*progress.broken, fragment.hex())[-cluster_limits.HEAL_DEVICE_ERRORS_MAX :]
 
     def _failed(self, number: int, error: StoreError) -> None:
         self._errors.note(number, error)

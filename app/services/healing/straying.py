@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from app.core import limits
+from app.core import cluster_limits
 from app.core.errors import Conflict, Corrupt, Missing, StoreError
 from app.core.layout.blob_ids import group_range
 from app.ports.chunks import BlobName
@@ -74,8 +74,8 @@ class Straying:
     def _begin_walk(self, now_ms: int) -> Iterator[None]:
         everywhere = now_ms >= self._everywhere_ms
         if everywhere:
-            self._everywhere_ms = now_ms + limits.HEAL_EVERYWHERE_SECONDS * 1000
-        self._due_ms = now_ms + limits.HEAL_SWEEP_SECONDS * 1000
+            self._everywhere_ms = now_ms + cluster_limits.HEAL_EVERYWHERE_SECONDS * 1000
+        self._due_ms = now_ms + cluster_limits.HEAL_SWEEP_SECONDS * 1000
         self._left = 0
         return self._walk(everywhere=everywhere)
 
@@ -83,7 +83,7 @@ class Straying:
         self._steps = None
         self.tally.waiting = self._left
         if self._left:  # homes that are down or full, or an epoch that is too young
-            self._due_ms = min(self._due_ms, now_ms + limits.HEAL_RETRY_SECONDS * 1000)
+            self._due_ms = min(self._due_ms, now_ms + cluster_limits.HEAL_RETRY_SECONDS * 1000)
             self._everywhere_ms = now_ms
 
     def _walk(self, *, everywhere: bool) -> Iterator[None]:
@@ -103,14 +103,14 @@ class Straying:
             view = self._cluster.view()
             first, end = group_range(group, view.placement.groups)
             try:
-                page = self._data.device(number).page(first, end, after, limits.HEAL_PAGE_NAMES)
+                page = self._data.device(number).page(first, end, after, cluster_limits.HEAL_PAGE_NAMES)
             except StoreError as error:
                 self._errors.note(number, error)
                 return
             self._send_home(view, number, page)
             if page:
                 yield
-            if len(page) < limits.HEAL_PAGE_NAMES:
+            if len(page) < cluster_limits.HEAL_PAGE_NAMES:
                 return
             after = page[-1].blob_id
 
@@ -179,7 +179,7 @@ class Straying:
     def _is_sure(self, view: View) -> bool:
         """Whether no other node can believe in another home than this one does; see the module docstring."""
         epoch = self._epoch
-        settled_ms = limits.HEAL_EPOCH_SETTLE_SECONDS * 1000
+        settled_ms = cluster_limits.HEAL_EPOCH_SETTLE_SECONDS * 1000
         return (
             epoch is not None
             and epoch.number == view.placement.current.epoch

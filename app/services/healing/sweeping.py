@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from app.core import limits
+from app.core import cluster_limits
 from app.core.layout.blob_ids import fragment_id, group_range, placed_ms, profile_of
 from app.core.layout.profiles import Profile
 from app.core.types import BlobId
@@ -72,7 +72,7 @@ class Walk:
 
     def is_patient(self) -> bool:
         """Whether what former homes and handoffs hold is left to their own nodes to push home, for now."""
-        patience_ms = limits.HEAL_PATIENCE_SECONDS * 1000
+        patience_ms = cluster_limits.HEAL_PATIENCE_SECONDS * 1000
         return not self.hurry and self.view.is_pending(self.key) and self.now_ms < self.state.since_ms + patience_ms
 
 
@@ -99,7 +99,9 @@ class Sweeping:
         state = each.state
         state.counts, state.work, state.whole = found.counts, found.work, found.whole
         state.signature = signature(each.view, each.key)
-        again_s = limits.HEAL_RETRY_SECONDS if each.mending and found.work else limits.HEAL_SWEEP_SECONDS
+        again_s = (
+            cluster_limits.HEAL_RETRY_SECONDS if each.mending and found.work else cluster_limits.HEAL_SWEEP_SECONDS
+        )
         state.due_ms = each.now_ms + (0 if found.work and not each.mending else again_s * 1000)
 
     def check(self, view: View, blob_id: BlobId, now_ms: int) -> bool:
@@ -153,7 +155,7 @@ class Sweeping:
         if not is_settling(sighting.blob_id, each.now_ms):
             return False
         found.work = True
-        if placed_ms(sighting.blob_id) < each.state.since_ms + limits.HEAL_EPOCH_SETTLE_SECONDS * 1000:
+        if placed_ms(sighting.blob_id) < each.state.since_ms + cluster_limits.HEAL_EPOCH_SETTLE_SECONDS * 1000:
             found.whole = False
         return True
 
@@ -233,7 +235,7 @@ class Sweeping:
     def _remember(self, each: Walk, sighting: Sighting, places: Iterable[Place]) -> None:
         for place in places:
             self._verified[self._memory(each, sighting, place)] = None
-        while len(self._verified) > limits.HEAL_VERIFIED_KEPT_MAX:
+        while len(self._verified) > cluster_limits.HEAL_VERIFIED_KEPT_MAX:
             self._verified.popitem(last=False)
 
     def _memory(self, each: Walk, sighting: Sighting, place: Place) -> tuple[int, BlobId, Place]:

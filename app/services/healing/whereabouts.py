@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from app.core import limits
+from app.core import cluster_limits
 from app.core.errors import StoreError
 from app.core.layout.blob_ids import blob_of, fragment_id, index_of
 from app.core.types import BlobId
@@ -76,11 +76,11 @@ def walk(devices: Devices, numbers: Sequence[int], span: Span) -> Iterator[Batch
             if number in silent:
                 continue
             try:
-                pages[number] = devices(number).page(*span, after, limits.HEAL_PAGE_NAMES)
+                pages[number] = devices(number).page(*span, after, cluster_limits.HEAL_PAGE_NAMES)
             except StoreError:
                 silent.add(number)
         # A full page may end within a blob: everything before the last prefix of the shortest one is known whole.
-        full = [page[-1].blob_id[:_PREFIX] for page in pages.values() if len(page) >= limits.HEAL_PAGE_NAMES]
+        full = [page[-1].blob_id[:_PREFIX] for page in pages.values() if len(page) >= cluster_limits.HEAL_PAGE_NAMES]
         end = min(full, default=None)
         yield Batch(_merged(pages, end), frozenset(silent))
         if end is None:
@@ -98,8 +98,8 @@ def find(devices: Devices, numbers: Sequence[int], blob_id: BlobId) -> Batch:
 def look_on(devices: Devices, number: int, wanted: Sequence[tuple[Sighting, int]]) -> bool:
     """Ask a device for fragments, by blob and index, and note what it has. False when it does not answer."""
     try:
-        for start in range(0, len(wanted), limits.HEAL_PAGE_NAMES):
-            part = wanted[start : start + limits.HEAL_PAGE_NAMES]
+        for start in range(0, len(wanted), cluster_limits.HEAL_PAGE_NAMES):
+            part = wanted[start : start + cluster_limits.HEAL_PAGE_NAMES]
             answers = devices(number).held([fragment_id(sighting.blob_id, index) for sighting, index in part])
             for (sighting, index), held in zip(part, answers, strict=True):
                 if held:

@@ -10,7 +10,7 @@ from heapq import merge
 import gevent
 from gevent.pool import Pool
 
-from app.core import limits
+from app.core import cluster_limits, limits
 from app.core.errors import StoreError
 from app.core.layout.blob_ids import blob_of, fragment_id
 from app.core.layout.mapping import handoffs
@@ -37,7 +37,7 @@ def delete_many(ground: Ground, blob_ids: Sequence[BlobId]) -> list[bool]:
         gone[at] = bool(numbers)
         for number in numbers:
             wanted[number].extend((at, fragment) for fragment in fragments)
-    pool = Pool(limits.LOOK_AT_ONCE)
+    pool = Pool(cluster_limits.LOOK_AT_ONCE)
     asking = {
         number: pool.spawn(_deleted, ground, number, [fragment for _, fragment in asked])
         for number, asked in wanted.items()
@@ -64,7 +64,7 @@ def names(ground: Ground) -> Iterator[BlobName]:
 
 def stats(ground: Ground) -> ChunkStoreStats:
     """The sum over the members that answer: fragments, and bytes as they lie on devices."""
-    pool = Pool(limits.LOOK_AT_ONCE)
+    pool = Pool(cluster_limits.LOOK_AT_ONCE)
     told = pool.map(lambda number: _stats(ground, number), members(ground.placement()))
     return ChunkStoreStats(
         sum(each.blobs for each in told),
@@ -80,12 +80,12 @@ class Room:
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
-        self._bytes = limits.ROOM_UNKNOWN_BYTES
+        self._bytes = cluster_limits.ROOM_UNKNOWN_BYTES
         self._asked_s = float("-inf")
 
     def bytes_free(self, now_s: float) -> int:
         """What is known at `now_s` of the monotonic clock."""
-        if now_s - self._asked_s >= limits.ROOM_SECONDS:
+        if now_s - self._asked_s >= cluster_limits.ROOM_SECONDS:
             self._asked_s = now_s
             gevent.spawn(self._ask)
         return self._bytes

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import gevent
 
-from app.core import limits
+from app.core import cluster_limits
 from app.core.errors import Corrupt, Missing, StoreError, Unavailable
 from app.core.layout.blob_ids import fragment_id
 from app.core.layout.mapping import handoffs
@@ -50,7 +50,7 @@ class Holders:
     def first(self, wanted: int, ways: racing.Ways[Place, T], otherwise: racing.Ways[Place, T] = ()) -> dict[Place, T]:
         """As racing.first: who fails is noted here, who is late is passed over by other reads for a while."""
         patience = racing.Patience(
-            limits.READ_HEDGE_S, self.hedges.spend, lambda place: self.late(place[1]), self.failures.__setitem__
+            cluster_limits.READ_HEDGE_S, self.hedges.spend, lambda place: self.late(place[1]), self.failures.__setitem__
         )
         return racing.first(wanted, ways, otherwise, patience)
 
@@ -122,8 +122,8 @@ class Holders:
         wanted = [fragment_id(self.blob_id, index) for index in range(self.profile.width)]
         self._absent = 0
         self._asked = len(numbers)
-        for start in range(0, len(numbers), limits.LOOK_AT_ONCE):
-            batch = numbers[start : start + limits.LOOK_AT_ONCE]
+        for start in range(0, len(numbers), cluster_limits.LOOK_AT_ONCE):
+            batch = numbers[start : start + cluster_limits.LOOK_AT_ONCE]
             asking = {gevent.spawn(self._held, number, wanted): number for number in batch}
             for each in gevent.iwait(list(asking)):
                 number, held = asking[each], each.get()

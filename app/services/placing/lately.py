@@ -4,7 +4,7 @@ not everybody waits for the same device, and so that hedging never doubles the l
 
 from collections.abc import Callable
 
-from app.core.limits import HEDGES_AT_ONCE_MAX, HEDGES_PER_READ, SLOW_SECONDS
+from app.core.cluster_limits import HEDGES_AT_ONCE_MAX, HEDGES_PER_READ, SLOW_SECONDS
 
 
 class Lately:

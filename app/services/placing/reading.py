@@ -12,7 +12,7 @@ from types import TracebackType
 
 import gevent
 
-from app.core import limits
+from app.core import cluster_limits, limits
 from app.core.errors import Corrupt, StoreError, Unavailable
 from app.core.layout.profiles import ZSTD
 from app.core.types import FileSpan
@@ -169,7 +169,7 @@ class CodedReader(PlacedReader):
         parts = _parts(start, end, size)
         hurry = self._enough_are_prompt()
         asking = [gevent.spawn(self._home_range, part, hurry) for part in parts]
-        while len(gevent.joinall(asking, timeout=limits.READ_HEDGE_S)) < len(asking):
+        while len(gevent.joinall(asking, timeout=cluster_limits.READ_HEDGE_S)) < len(asking):
             for part in parts:
                 if part in self._asked:
                     self._holders.late(self._asked[part])

@@ -5,7 +5,7 @@ Knows which room does what. What is durable when: writing.py; who is asked when 
 
 from collections.abc import Iterator
 
-from app.core import limits
+from app.core import cluster_limits, limits
 from app.core.types import BlobId
 from app.ports.chunks import BlobName, ChunkStoreStats
 from app.services.placing import erasing
@@ -24,7 +24,7 @@ class PlacedStore:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._writer = Writer(ground)
-        self._ahead = Budget(limits.READ_AHEAD_BYTES_MAX, wait_seconds_max=0)
+        self._ahead = Budget(cluster_limits.READ_AHEAD_BYTES_MAX, wait_seconds_max=0)
         self._waited = Lately(ground.now_s), Hedges()
         self._room = erasing.Room(ground)
 

@@ -4,7 +4,7 @@ Knows lengths as the only mark of compression: what is stored for a chunk of n b
 shorter than that of n bytes in clear would be. Must not know devices. Runs in native threads.
 """
 
-from app.core import limits
+from app.core import cluster_limits
 from app.core.layout.profiles import ZSTD, Profile
 from app.ports.compression import Compressor
 from app.ports.erasure import ErasureCodec
@@ -28,9 +28,9 @@ def shrunk(compressor: Compressor, chunk: bytes) -> bytes:
     Of a large chunk two samples are tried first: bytes that do not shrink (media, archives, ciphertext) cost 0.2 ms
     then and not 10.
     """
-    if len(chunk) < limits.COMPRESS_BYTES_MIN:
+    if len(chunk) < cluster_limits.COMPRESS_BYTES_MIN:
         return chunk
-    sample = limits.COMPRESS_SAMPLE_BYTES
+    sample = cluster_limits.COMPRESS_SAMPLE_BYTES
     if len(chunk) >= 8 * sample and not any(
         _saves(compressor.compress(piece), piece) for piece in (chunk[:sample], chunk[len(chunk) // 2 :][:sample])
     ):
@@ -50,4 +50,4 @@ def memory_of(profile: Profile, length: int) -> int:
 
 
 def _saves(frame: bytes, data: bytes) -> bool:
-    return len(frame) * 100 <= len(data) * (100 - limits.COMPRESS_SAVES_PERCENT_MIN)
+    return len(frame) * 100 <= len(data) * (100 - cluster_limits.COMPRESS_SAVES_PERCENT_MIN)

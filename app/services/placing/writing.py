@@ -13,7 +13,7 @@ from functools import partial
 import gevent
 from gevent.queue import Queue
 
-from app.core import limits
+from app.core import cluster_limits, limits
 from app.core.errors import StoreError
 from app.core.layout.blob_ids import fragment_id
 from app.core.layout.mapping import handoffs
@@ -32,7 +32,7 @@ class Writer:
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
-        self._budget = Budget(limits.PLACED_BYTES_MAX, limits.BUFFER_WAIT_SECONDS_MAX)
+        self._budget = Budget(cluster_limits.PLACED_BYTES_MAX, limits.BUFFER_WAIT_SECONDS_MAX)
         self._lately = Lately(ground.now_s)
         self._going_on: set[gevent.Greenlet[..., None]] = set()
 
@@ -53,12 +53,12 @@ class Writer:
         attempt = _Attempt(self._ground, name, fragments, tally, self._lately)
         attempt.ended = partial(self._budget.give, memory)
         try:
-            attempt.drive(lambda: tally.quorum, self._ground.now_s() + limits.PUT_SECONDS_MAX)
+            attempt.drive(lambda: tally.quorum, self._ground.now_s() + cluster_limits.PUT_SECONDS_MAX)
         except BaseException:
             self._go_on(attempt.abandon)
             raise
         if not tally.quorum:
-            self._go_on(attempt.abandon).join(limits.UNDO_SECONDS_MAX)
+            self._go_on(attempt.abandon).join(cluster_limits.UNDO_SECONDS_MAX)
             raise tally.refusal()
         if tally.pending:
             self._go_on(attempt.finish)
@@ -69,7 +69,7 @@ class Writer:
         ground = self._ground
         return answering(ground.placement(), number) and ground.up(number) and not self._lately.slow(number)
 
-    def close(self, seconds: float = limits.PUT_SECONDS_MAX) -> None:
+    def close(self, seconds: float = cluster_limits.PUT_SECONDS_MAX) -> None:
         """Wait for what goes on in the background."""
         gevent.joinall(list(self._going_on), timeout=seconds)
 
@@ -125,7 +125,7 @@ class _Attempt:
     def finish(self) -> None:
         """Go on until every fragment has found its place or none is left to find."""
         try:
-            self.drive(lambda: False, self._ground.now_s() + limits.PUT_SECONDS_MAX)
+            self.drive(lambda: False, self._ground.now_s() + cluster_limits.PUT_SECONDS_MAX)
             if not self._tally.complete:
                 self._ground.suspects.report([self._name.blob_id], "partial")
         finally:
@@ -181,11 +181,11 @@ class _Attempt:
 
     def _next_late_s(self) -> float:
         waits = [begun_s for step, begun_s in self._under_way.values() if step not in self._late]
-        return min(waits, default=float("inf")) + limits.PUT_SLOW_S
+        return min(waits, default=float("inf")) + cluster_limits.PUT_SLOW_S
 
     def _look_for_late(self, now_s: float) -> None:
         for step, begun_s in list(self._under_way.values()):
-            if step not in self._late and now_s - begun_s >= limits.PUT_SLOW_S:
+            if step not in self._late and now_s - begun_s >= cluster_limits.PUT_SLOW_S:
                 self._late.add(step)
                 self._lately.mark(step.device)
                 self._start(self._tally.late(step))

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.core import limits
+from app.core import cluster_limits
 
 Entry = tuple[bytes, int, int]
 Message = dict[str, Any]
@@ -122,7 +122,7 @@ def parsed_members(text: bytes) -> dict[str, str]:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadMessage(f"members are no JSON: {error}") from error
-    if not isinstance(found, dict) or len(found) > limits.RAFT_MEMBERS_MAX + 1:
+    if not isinstance(found, dict) or len(found) > cluster_limits.RAFT_MEMBERS_MAX + 1:
         raise BadMessage("members are an object of few names")
     if not all(isinstance(value, str) for value in found.values()):
         raise BadMessage("a member's address is a text")

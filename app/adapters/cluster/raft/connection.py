@@ -11,7 +11,7 @@ from typing import Any
 
 from pysyncobj.poller import POLL_EVENT_TYPE
 
-from app.core import limits
+from app.core import cluster_limits, limits
 
 _RECEIVE_BYTES = 256 * limits.KIB
 _READ, _WRITE, _ERROR = POLL_EVENT_TYPE.READ, POLL_EVENT_TYPE.WRITE, POLL_EVENT_TYPE.ERROR
@@ -24,7 +24,7 @@ class Connection:
         self.on_ready: Callable[[], None] = _nothing
         self.on_frame: Callable[[bytes], None] = _nothing
         self.on_close: Callable[[], None] = _nothing
-        self.frame_bytes_max = limits.RAFT_HELLO_BYTES_MAX
+        self.frame_bytes_max = cluster_limits.RAFT_HELLO_BYTES_MAX
         self.open = True
         self.ready = False
         self._poller = poller
@@ -56,7 +56,7 @@ class Connection:
             self._unsent += self._out.read()
         else:
             self._unsent += frame
-        if len(self._unsent) > limits.RAFT_UNSENT_BYTES_MAX:
+        if len(self._unsent) > cluster_limits.RAFT_UNSENT_BYTES_MAX:
             self.close()
         else:
             self._flush()

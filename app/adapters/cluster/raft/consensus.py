@@ -21,7 +21,7 @@ from app.adapters.cluster.raft.replication import Replication
 from app.adapters.cluster.raft.snapshots import Snapshot
 from app.adapters.cluster.raft.transfer import Transfer
 from app.adapters.cluster.raft.waiters import Waiter, answer, fail
-from app.core import limits
+from app.core import cluster_limits
 
 _APPLIED_PER_TICK = 2_000
 _SNAPSHOT_RETRY_S = 10.0
@@ -201,7 +201,7 @@ class Consensus(Innards):
         if now() < self._compact_after:
             return False
         state = self.machine.snapshot()
-        if len(state) > limits.RAFT_SNAPSHOT_BYTES_MAX:
+        if len(state) > cluster_limits.RAFT_SNAPSHOT_BYTES_MAX:
             self._compact_after = now() + _SNAPSHOT_RETRY_S
             self.log_error(f"the state is {len(state)} bytes, more than a snapshot may be; the log grows on")
             return False
@@ -215,7 +215,7 @@ class Consensus(Innards):
             self.log_error(f"the snapshot could not be written, the log grows on: {error}")
             return False
         self.snapshot_index = self.applied
-        trailing = min(limits.RAFT_TRAILING_ENTRIES, self._compact_entries // 2)
+        trailing = min(cluster_limits.RAFT_TRAILING_ENTRIES, self._compact_entries // 2)
         self.log.forget_before(max(self.log.first, self.applied - trailing))
         self.membership.compacted(snapshot)
         return True

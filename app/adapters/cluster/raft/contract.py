@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from app.core import limits
+from app.core import cluster_limits
 
 
 class Machine(Protocol):
@@ -20,7 +20,7 @@ class Machine(Protocol):
         is a bug: it counts as a command without effect, and its proposer gets MachineFault)."""
 
     def snapshot(self) -> bytes:
-        """The whole state, at most limits.RAFT_SNAPSHOT_BYTES_MAX. Called between two applies."""
+        """The whole state, at most cluster_limits.RAFT_SNAPSHOT_BYTES_MAX. Called between two applies."""
 
     def restore(self, state: bytes) -> None:
         """Replace the whole state by what `snapshot` gave, perhaps on another node."""
@@ -50,8 +50,8 @@ class RaftConfig:
     peers: Mapping[str, str] = field(default_factory=dict)
     advertise: str | None = None  # where others reach this node; `bind` when None
     start: Start = Start.RESUME
-    election_ms: int = limits.RAFT_ELECTION_MS  # the least silence of a leader; at most twice that is waited
-    compact_entries: int = limits.RAFT_COMPACT_ENTRIES
+    election_ms: int = cluster_limits.RAFT_ELECTION_MS  # the least silence of a leader; at most twice that is waited
+    compact_entries: int = cluster_limits.RAFT_COMPACT_ENTRIES
 
     @property
     def address(self) -> str:

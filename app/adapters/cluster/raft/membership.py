@@ -13,7 +13,7 @@ from app.adapters.cluster.raft.contract import MembersRefused, NotLeader
 from app.adapters.cluster.raft.innards import LEADER, Peer, now
 from app.adapters.cluster.raft.snapshots import Snapshot
 from app.adapters.cluster.raft.waiters import Waiter, answer, fail
-from app.core import limits
+from app.core import cluster_limits
 
 if TYPE_CHECKING:
     from app.adapters.cluster.raft.consensus import Consensus
@@ -104,10 +104,10 @@ class Membership:
             return "members change one at a time: one added, one removed or one moved"
         if self._node_id in gone:
             return "the leader cannot remove itself: hand leadership over first"
-        if len(members) > limits.RAFT_MEMBERS_MAX:
-            return f"there may be at most {limits.RAFT_MEMBERS_MAX} members"
-        if any(not 0 < len(name) <= limits.RAFT_NODE_ID_CHARS_MAX for name in added):
-            return f"a node id has 1 to {limits.RAFT_NODE_ID_CHARS_MAX} characters"
+        if len(members) > cluster_limits.RAFT_MEMBERS_MAX:
+            return f"there may be at most {cluster_limits.RAFT_MEMBERS_MAX} members"
+        if any(not 0 < len(name) <= cluster_limits.RAFT_NODE_ID_CHARS_MAX for name in added):
+            return f"a node id has 1 to {cluster_limits.RAFT_NODE_ID_CHARS_MAX} characters"
         return None
 
     def _let_join(self, name: str, members: Mapping[str, str], waiter: Waiter) -> None:

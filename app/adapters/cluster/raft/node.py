@@ -28,7 +28,7 @@ from app.adapters.cluster.raft.status import Picture
 from app.adapters.cluster.raft.storage import opened
 from app.adapters.cluster.raft.transport import Door, Transport
 from app.adapters.cluster.tls import identity, socket_context
-from app.core import limits
+from app.core import cluster_limits
 
 EXIT_DISK = 70
 """The process's exit code after an error of the disk or of the agreement itself (EX_SOFTWARE)."""
@@ -75,8 +75,8 @@ class RaftNode:
         """What the machine answered, once a majority holds the command durably and it was applied here.
 
         Raises NotLeader, Unavailable (both: it did not happen), Unknown (it may have) and MachineFault."""
-        if len(command) > limits.RAFT_COMMAND_BYTES_MAX:
-            raise Unavailable(f"a command is at most {limits.RAFT_COMMAND_BYTES_MAX} bytes")
+        if len(command) > cluster_limits.RAFT_COMMAND_BYTES_MAX:
+            raise Unavailable(f"a command is at most {cluster_limits.RAFT_COMMAND_BYTES_MAX} bytes")
         answer: bytes = self._ask("command", command, timeout_s)
         return answer
 
@@ -130,7 +130,7 @@ class RaftNode:
     def _ask(self, kind: str, payload: Any, timeout_s: float) -> Any:
         if self._closing:
             raise Unavailable("this node is closed")
-        if self._core.waiting() >= limits.RAFT_WAITING_MAX:
+        if self._core.waiting() >= cluster_limits.RAFT_WAITING_MAX:
             raise Unavailable("too many commands wait already")
         waiter: Future[Any] = Future()
         self._core.submit(kind, payload, waiter)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.adapters.cluster.raft.codec import Entry, Message
 from app.adapters.cluster.raft.innards import LEADER, now
-from app.core import limits
+from app.core import cluster_limits
 
 if TYPE_CHECKING:
     from app.adapters.cluster.raft.consensus import Consensus
@@ -88,7 +88,7 @@ class Replication:
         log = self._core.log
         entries: list[Entry] = []
         size = 0
-        while (entry := log.entry(index)) is not None and (not entries or size < limits.RAFT_BATCH_BYTES):
+        while (entry := log.entry(index)) is not None and (not entries or size < cluster_limits.RAFT_BATCH_BYTES):
             entries.append(entry)
             size += len(entry[0])
             index += 1

@@ -11,7 +11,7 @@ from app.adapters.cluster.raft.codec import Message, members_command
 from app.adapters.cluster.raft.contract import Corrupt
 from app.adapters.cluster.raft.innards import LEADER, now
 from app.adapters.cluster.raft.snapshots import Snapshot
-from app.core import limits
+from app.core import cluster_limits, limits
 
 if TYPE_CHECKING:
     from app.adapters.cluster.raft.consensus import Consensus
@@ -74,7 +74,7 @@ class Transfer:
     def _send_piece(self, peer: Any, out: _Outgoing) -> None:
         core = self._core
         out.seq, out.sent_at = core.replication.number(peer), now()
-        piece = out.data[out.offset : out.offset + limits.RAFT_SNAPSHOT_PIECE_BYTES]
+        piece = out.data[out.offset : out.offset + cluster_limits.RAFT_SNAPSHOT_PIECE_BYTES]
         core.network.send(
             peer,
             {
@@ -114,7 +114,7 @@ class Transfer:
         if index <= core.commit and not core.membership.blank:
             self._installed(peer, message)
             return
-        if message["total"] > limits.RAFT_SNAPSHOT_BYTES_MAX + _HEAD_BYTES_MAX:
+        if message["total"] > cluster_limits.RAFT_SNAPSHOT_BYTES_MAX + _HEAD_BYTES_MAX:
             core.log_error(f"{peer.id} sends a snapshot of {message['total']} bytes; ignored")
             return
         if message["offset"] == 0 or index != self._incoming_index:

@@ -16,7 +16,7 @@ from typing import Any
 from app.adapters.cluster.raft import codec
 from app.adapters.cluster.raft.connection import Connection
 from app.adapters.cluster.raft.innards import LibraryTransport, Peer, now
-from app.core import limits
+from app.core import cluster_limits, limits
 
 _CONGESTED_BYTES = 1 * limits.MIB
 _BACKLOG = 32
@@ -135,7 +135,7 @@ class Transport(LibraryTransport):  # type: ignore[misc]
     def _log_unresolved(self, address: str, reason: str) -> None:
         """Once for as long as it stays so: it is tried several times a second."""
         if self._unresolved.get(address) != reason:
-            if len(self._unresolved) >= limits.RAFT_STRANGERS_MAX:
+            if len(self._unresolved) >= cluster_limits.RAFT_STRANGERS_MAX:
                 self._unresolved.clear()
             self._unresolved[address] = reason
             self._log_error(f"the member's address {address[:255]!a} does not resolve: {reason}")
@@ -161,7 +161,7 @@ class Transport(LibraryTransport):  # type: ignore[misc]
             return
         _tune(sock)
         unknown = [one for one, until in self._accepted.items() if until is not None]
-        if len(unknown) >= limits.RAFT_STRANGERS_MAX:
+        if len(unknown) >= cluster_limits.RAFT_STRANGERS_MAX:
             unknown[0].close()
         connection = Connection(self._poller, sock, self._door.listening, server=True)
         connection.on_frame = functools.partial(self._hello, connection)
@@ -176,16 +176,16 @@ class Transport(LibraryTransport):  # type: ignore[misc]
         if message is None:
             return
         node_id = message.get("id", "")
-        named = 0 < len(node_id) <= limits.RAFT_NODE_ID_CHARS_MAX
+        named = 0 < len(node_id) <= cluster_limits.RAFT_NODE_ID_CHARS_MAX
         if message["type"] != "hello" or not named or connection.peer_name() not in (None, node_id):
             connection.close()
             return
         if node_id not in self._addresses:
-            if len(self._strangers) >= limits.RAFT_STRANGERS_MAX:
+            if len(self._strangers) >= cluster_limits.RAFT_STRANGERS_MAX:
                 self._strangers.pop(next(iter(self._strangers)))
             self._strangers[node_id] = message["address"]
         self._accepted[connection] = None
-        connection.frame_bytes_max = limits.RAFT_FRAME_BYTES_MAX
+        connection.frame_bytes_max = cluster_limits.RAFT_FRAME_BYTES_MAX
         connection.on_frame = functools.partial(self._received, connection, Peer(node_id))
 
     def _received(self, connection: Connection, peer: Any, frame: bytes) -> None:

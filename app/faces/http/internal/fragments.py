@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Final
 
-from app.core import limits
+from app.core import cluster_limits, limits
 from app.core.auth.cluster_secret import CHECKSUM_HEADER
 from app.core.blob_wire import BLOCKS_HEADER, ID_BYTES, SIZE_HEADER, blocks_around, checksum, packed_names, unpacked_ids
 from app.core.errors import Unavailable
@@ -23,7 +23,7 @@ from app.runtime.buffers import BufferPool
 from app.runtime.offload import Offload
 
 Handler = Callable[[Request, Asking], Response]
-_LIST_BYTES_MAX: Final = limits.FRAGMENT_NAMES_MAX * ID_BYTES
+_LIST_BYTES_MAX: Final = cluster_limits.FRAGMENT_NAMES_MAX * ID_BYTES
 _WHY: Final = frozenset({"missing", "corrupt", "unreachable", "partial"})
 
 
@@ -67,7 +67,7 @@ class Fragments:
         if self._is_out(asking.device_id):
             raise Unavailable(f"device {asking.device_id} is out of the cluster")
         name = BlobName(asking.fragment_id, asking.bytes_of("chunk", (32,)), asking.bytes_of("ref", (16,)))
-        length = _length(request, limits.FRAGMENT_BYTES_MAX)
+        length = _length(request, cluster_limits.FRAGMENT_BYTES_MAX)
         if not length:
             raise Refusal(400, "a fragment has at least one byte")
         buffer = self._buffers.take(length)
@@ -86,7 +86,7 @@ class Fragments:
 
     def get(self, request: Request, asking: Asking) -> Response:
         """The whole blocks around a range, verified here and again by who asked; all of it without a range."""
-        size = asking.number("size", limits.FRAGMENT_BYTES_MAX)
+        size = asking.number("size", cluster_limits.FRAGMENT_BYTES_MAX)
         reader = self._device(asking).open(asking.fragment_id, size)
         try:
             offset = asking.number("offset", reader.length)
@@ -134,7 +134,7 @@ class Fragments:
         """A page of names, NAME_BYTES each."""
         any_prefix = tuple(range(ID_BYTES + 1))
         first, end = asking.bytes_of("first", any_prefix), asking.bytes_of("end", any_prefix)
-        limit = asking.number("limit", limits.FRAGMENT_NAMES_MAX)
+        limit = asking.number("limit", cluster_limits.FRAGMENT_NAMES_MAX)
         found = self._device(asking).page(first, end or None, asking.bytes_of("after", (0, ID_BYTES)), limit)
         return _held_answer(packed_names((name.blob_id, name.chunk_id, name.ref_id) for name in found))
 
