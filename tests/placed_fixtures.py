@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.core import limits
+from app.core import cluster_limits
 from app.core.layout.profiles import ZSTD, Profile, erasure, replication
 from tests.placed_room import PlacedRoom, placed
 
@@ -47,8 +47,8 @@ def copied() -> Iterator[PlacedRoom]:
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "PUT_SLOW_S", 0.05)
-    monkeypatch.setattr(limits, "READ_HEDGE_S", 0.05)
+    monkeypatch.setattr(cluster_limits, "PUT_SLOW_S", 0.05)
+    monkeypatch.setattr(cluster_limits, "READ_HEDGE_S", 0.05)
 
 
 def tolerated(profile: Profile) -> int:

@@ -12,7 +12,7 @@ from gevent import monkey
 
 from app.adapters.chunks import marker
 from app.adapters.chunks.guarded import GuardedDevice
-from app.core import cluster_limits, limits
+from app.core import cluster_limits
 from app.core.errors import Conflict, Unavailable
 from app.ports.hosting import DOWN, FAILING, UP, Hung
 from tests.chunk_room import device_at, name_of, opened, payload_of
@@ -58,7 +58,7 @@ def room(tmp_path: Path) -> Iterator[Room]:
 
 
 def test_a_device_that_hangs_is_down_until_it_answers_again(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "DEVICE_CALL_SECONDS_MAX", 0.1)
+    monkeypatch.setattr(cluster_limits, "DEVICE_CALL_SECONDS_MAX", 0.1)
     room.gate.clear()
     over = gevent.event.Event()
     with pytest.raises(Hung) as hung:
@@ -70,7 +70,7 @@ def test_a_device_that_hangs_is_down_until_it_answers_again(room: Room, monkeypa
     assert not over.is_set()
     room.gate.set()
     assert over.wait(5)
-    monkeypatch.setattr(limits, "DEVICE_CALL_SECONDS_MAX", 10.0)
+    monkeypatch.setattr(cluster_limits, "DEVICE_CALL_SECONDS_MAX", 10.0)
     room.clock.now += cluster_limits.DEVICE_REST_SECONDS
     room.guarded.look()
     assert room.guarded.health().status == UP
@@ -147,7 +147,7 @@ def test_a_device_prepared_before_its_cluster_was_known_is_claimed_later(tmp_pat
 def test_counting_that_takes_its_time_keeps_nobody_waiting_and_says_nothing_against_the_device(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "DEVICE_STATS_SECONDS_MAX", 0.05)
+    monkeypatch.setattr(cluster_limits, "DEVICE_STATS_SECONDS_MAX", 0.05)
     assert room.guarded.stats().blobs == 0
     room.guarded.put(name_of(1), DATA)
     room.guarded.delete_many([name_of(1).blob_id])

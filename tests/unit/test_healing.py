@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.core import cluster_limits, limits
+from app.core import cluster_limits
 from app.core.cluster.layout_commands import PutHealSettings, PutProfile, RemoveDevices
 from app.core.layout.blob_ids import fragment_id
 from app.core.layout.placement import DRAINING, OUT, REBALANCE, REPAIR, SCRUB, HealSettings
@@ -319,8 +319,8 @@ def test_a_scrub_pass_goes_on_where_it_stood_when_its_process_died(monkeypatch):
     world = calm_world(replication(0, "ONE", 1), devices=1)
     for _ in range(9):
         world.write()
-    monkeypatch.setattr(limits, "SCRUB_PAGE_NAMES", 2)
-    monkeypatch.setattr(limits, "HEAL_PAGES_MAX", 3)
+    monkeypatch.setattr(cluster_limits, "SCRUB_PAGE_NAMES", 2)
+    monkeypatch.setattr(cluster_limits, "HEAL_PAGES_MAX", 3)
     member, begun_ms = world.members["node-1"], world.now_ms()
     world.heal([member], ("scrub",))
     assert member.healing.ledger()["2"].verified_ms == 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.core import limits
+from app.core import cluster_limits
 from app.core.layout.blob_ids import blob_id_for, fragment_id
 from app.core.layout.profiles import erasure
 from app.ports.chunks import BlobName
@@ -15,7 +15,7 @@ CODED = erasure(0, "CODED", 4, 2)
 
 
 def test_a_walk_brings_every_fragment_of_a_blob_together_whatever_page_it_is_on(monkeypatch):
-    monkeypatch.setattr(limits, "HEAL_PAGE_NAMES", 4)
+    monkeypatch.setattr(cluster_limits, "HEAL_PAGE_NAMES", 4)
     devices = {number: WorldDevice(number, lambda *_: None, lambda: 0.0) for number in (1, 2, 3)}
     blobs = [blob_id_for(1, number.to_bytes(16, "big")) for number in range(23)]
     for place, blob_id in enumerate(blobs):

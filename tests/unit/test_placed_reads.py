@@ -134,7 +134,7 @@ def test_reading_on_gives_the_same_bytes_with_and_without_memory_for_reading_ahe
 ) -> None:
     length = 5 * 100_000 + 7
     for room_ahead in (0, 150_000, limits.MIB):
-        monkeypatch.setattr(limits, "READ_AHEAD_BYTES_MAX", room_ahead)
+        monkeypatch.setattr(cluster_limits, "READ_AHEAD_BYTES_MAX", room_ahead)
         with placed(profile, profile.width) as room:
             data = room.put(1, length)
             for told in (True, False):

@@ -5,7 +5,7 @@ from random import Random
 import gevent
 import pytest
 
-from app.core import limits
+from app.core import cluster_limits, limits
 from app.core.errors import Conflict, Full, Missing, Unavailable
 from app.core.layout.placement import DRAINING
 from tests.chunk_room import payload_of
@@ -122,7 +122,7 @@ def test_a_put_that_is_killed_leaves_nothing(copied: PlacedRoom) -> None:
 
 
 def test_puts_beyond_the_memory_for_fragments_wait_for_those_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "PLACED_BYTES_MAX", 2_500)
+    monkeypatch.setattr(cluster_limits, "PLACED_BYTES_MAX", 2_500)
     with placed(COPIES, 3) as room:
         for device in room.devices.values():
             device.gate.clear()

@@ -6,7 +6,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from app.core import cluster_limits, limits
+from app.core import cluster_limits
 from app.core.errors import Missing, StoreError, Unavailable
 from app.core.layout.profiles import replication
 from app.services.placing.budget import Budget
@@ -99,7 +99,7 @@ def test_a_slow_device_is_remembered_for_a_while() -> None:
 
 
 def test_one_slow_copy_is_no_reason_to_ask_the_whole_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "READ_HEDGE_S", 0.01)
+    monkeypatch.setattr(cluster_limits, "READ_HEDGE_S", 0.01)
     with placed(replication(1, "ONE", 1), 4) as room:
         data = room.put(1)
         room.devices[room.homes(1)[0]].gate.clear()
