@@ -136,6 +136,7 @@ SQL_TRIP_CHARS_MAX: Final = 256 * KIB  # statements sent together; the server's 
 SQL_PACKET_BYTES_MIN: Final = 16 * MIB  # the largest document takes half of it, written in hexadecimal digits
 SQL_MIGRATION_SECONDS_MAX: Final = 86_400  # one statement of a migration; a large table is rewritten in hours
 SQL_KEY_SLOTS: Final = 65_536  # rows that stand for keys in locks: two of 64 commits at once meet in one by 3 percent
+SQL_USAGE_SLOTS: Final = 64  # of what one bucket holds: connections that write to it at one time count apart
 SCAN_ROWS_MIN: Final = 64  # first batch of an adaptive listing scan
 SCAN_ROWS_MAX: Final = 1_001
 SCAN_SKIP_AFTER: Final = 8  # rows in one common prefix before seeking past it

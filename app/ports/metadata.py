@@ -163,6 +163,14 @@ class ReferencedBlob:
     references: int = field(default=0)
 
 
+class Usage(NamedTuple):
+    """`objects`: versions, delete markers too. `bytes`: of the versions; parts of uploads that are not complete count
+    nowhere yet."""
+
+    objects: int
+    bytes: int
+
+
 class MetadataStore(Protocol):
     """See the module docstring for the rules every method obeys."""
 
@@ -194,6 +202,18 @@ class MetadataStore(Protocol):
 
     def buckets_scan(self, owner: str, prefix: str, after: str, limit: int) -> list[Bucket]:
         """Buckets of `owner` (canonical id; "" = everybody's) by name, names > `after`, starting with `prefix`."""
+
+    def bucket_usage(self, bucket_id: BucketId) -> Usage:
+        """What a bucket holds, exactly; nothing when there is no such bucket."""
+        ...
+
+    def owner_usage(self, owner: str) -> Usage:
+        """What all buckets of an account (canonical id) hold together."""
+        ...
+
+    def bucket_recount(self, bucket_id: BucketId) -> Usage:
+        """The same as `bucket_usage` by looking at every version, for checks: it takes as long as there are many."""
+        ...
 
     # --- versions
     def current(self, bucket_id: BucketId, key: bytes) -> Version:

@@ -20,7 +20,7 @@ from app.ports.metadata import Appending, BlobClaim, Completion
 from migrations.run import load, migrate
 from tests.contract.metadata import BUCKET, bucket, chunk, chunked, entry, inline, marker, new_id, part, upload, version
 
-BUCKETS = {"bucket", "bucket_config", "obj_head", "obj_version", "obj_stack", "upload"}  # by bucket id
+BUCKETS = {"bucket", "bucket_config", "bucket_usage", "obj_head", "obj_version", "obj_stack", "upload"}  # by bucket id
 ATTEMPTS = {"content", "part", "intent", "release_outbox"}  # by the bucket's shard, carried along
 OBJECTS = BUCKETS | ATTEMPTS
 CHUNKS = {"chunk", "chunk_ref", "blob_gc"}  # by chunk id
@@ -49,6 +49,10 @@ class Noted:
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]], /) -> None:
         for row in rows:
             self.execute(statement, row)
+
+    @property
+    def usage_slot(self) -> int:
+        return self._session.usage_slot
 
     def hold(self, bucket_id: bytes, *keys: bytes) -> None:
         self._session.hold(bucket_id, *keys)

@@ -309,12 +309,12 @@ class TestMigrations:
 
     def test_a_migration_cut_short_is_finished_by_the_next(self, cursor: Any) -> None:
         on_mysql.migrate(cursor)
-        cursor.execute("UPDATE schema_migration SET finished = 0 WHERE number = 2")
-        cursor.execute("DROP TABLE note")
+        cursor.execute("UPDATE schema_migration SET finished = 0 WHERE number = 3")
+        cursor.execute("DROP TABLE bucket_usage")
         with pytest.raises(MigrationError, match="run zapfs migrate"):
             on_mysql.require_current(cursor)
         on_mysql.migrate(cursor)
-        cursor.execute("SELECT count(*) FROM note")
+        cursor.execute("SELECT count(*) FROM bucket_usage")
         on_mysql.require_current(cursor)
 
     def test_an_edited_or_newer_history_is_refused(self, cursor: Any) -> None:

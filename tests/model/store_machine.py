@@ -27,7 +27,7 @@ from app.core.types import (
     Version,
     Versioning,
 )
-from app.ports.metadata import Appending, BlobClaim, Commit, Completion, PartCommit
+from app.ports.metadata import Appending, BlobClaim, Commit, Completion, PartCommit, Usage
 from tests.contract.metadata import BUCKET, OWNER, bucket, chunk, inline, marker, new_id, part, upload, version
 from tests.model.stacks import Stacks, held
 from tests.model.stores import count, opened
@@ -237,6 +237,12 @@ class StoreMachine(RuleBasedStateMachine):
             else:
                 with pytest.raises(Missing):
                     self.store.version(BUCKET, key, NULL_PLACE)
+
+    @invariant()
+    def what_the_bucket_holds_is_counted_exactly(self) -> None:
+        everything = [one.version for one in self.model.everything()]
+        counted = Usage(len(everything), sum(one.size for one in everything))
+        assert self.store.bucket_usage(BUCKET) == self.store.bucket_recount(BUCKET) == counted
 
     @invariant()
     def every_version_reads_back_and_its_chunks_are_on_the_device(self) -> None:

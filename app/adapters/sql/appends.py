@@ -41,7 +41,7 @@ def _grow(db: Session, old: Version, grown: Version, part: Part, content: Conten
     made = grown._replace(
         version_id=old.version_id, seq=old.seq, ref_id=upload_id, part_count=max(old.part_count, 1) + 1
     )
-    stacks.rewrite(db, made)
+    stacks.rewrite(db, made, made.size - old.size)
     return made
 
 

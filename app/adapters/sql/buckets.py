@@ -67,7 +67,7 @@ def delete(db: Session, bucket_id: BucketId) -> None:
     for table in ("obj_version", "upload"):
         if db.execute(f"SELECT 1 FROM {table} WHERE bucket_id = ? LIMIT 1", (bucket_id,)).fetchone() is not None:
             raise Conflict(f"the bucket is not empty: {table}")
-    for table in ("bucket_config", "bucket"):
+    for table in ("bucket_usage", "bucket_config", "bucket"):
         db.execute(f"DELETE FROM {table} WHERE bucket_id = ?", (bucket_id,))
 
 

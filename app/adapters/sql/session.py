@@ -52,6 +52,10 @@ class Session(Protocol):
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]], /) -> object:
         """The statement once for each row."""
 
+    @property
+    def usage_slot(self) -> int:
+        """Where this transaction counts what buckets hold: others that run at one time count elsewhere."""
+
     def hold(self, bucket_id: BucketId, *keys: bytes) -> None:
         """Until the transaction ends nobody else changes the stacks of these keys, versions or none. Asked for once,
         before the first of them is read."""

@@ -22,6 +22,8 @@ _PRIMARY: Final = 0xFF  # extended result codes keep the primary one in the low 
 class SqliteSession(sqlite3.Connection):
     """A connection as statements see it (session.Session): its transactions are alone with the database."""
 
+    usage_slot = 0  # there is one writer
+
     def hold(self, bucket_id: BucketId, *keys: bytes) -> None:
         """BEGIN IMMEDIATE held everything."""
 

@@ -9,7 +9,7 @@ that decide (`look`, `placing_of`, `leaving_of`) write nothing, so that whatever
 
 from typing import NamedTuple
 
-from app.adapters.sql import references, versions
+from app.adapters.sql import references, usage, versions
 from app.adapters.sql.rows import KIND_PARTS, SEQ_MAX, VALUE_COLUMNS, version_of, version_values
 from app.adapters.sql.session import SHARED, Session
 from app.core.errors import Missing
@@ -102,8 +102,10 @@ def place(db: Session, placing: Placing) -> Version:
     elif placing.stack.head is not None:
         _head_drop(db, *key)
     db.execute(_PUT_VERSION, (*key, SEQ_MAX - version.seq, *values, version.delete_marker))
-    if placing.replaced is not None:
-        forget(db, placing.replaced)
+    gone = placing.replaced
+    usage.count(db, version.bucket_id, 0 if gone else 1, version.size - (gone.size if gone else 0))
+    if gone is not None:
+        _forget(db, gone)
     if placing.after is not placing.before:
         _marks_write(db, key, placing.before, placing.after)
     return version
@@ -125,14 +127,16 @@ def leave(db: Session, leaving: Leaving) -> Deletion:
         return Deletion(leaving.marker.replaced, place(db, leaving.marker))
     if leaving.removed is not None:
         _head_drop(db, leaving.removed.bucket_id, leaving.removed.key)
-        forget(db, leaving.removed)
+        usage.count(db, leaving.removed.bucket_id, -1, -leaving.removed.size)
+        _forget(db, leaving.removed)
     return Deletion(leaving.removed)
 
 
 def take_out(db: Session, stack: Stack, gone: Version) -> None:
     """Remove one version or marker for good; what lies under it becomes current if it lay on top."""
     key = (stack.bucket_id, stack.key)
-    forget(db, gone)
+    usage.count(db, stack.bucket_id, -1, -gone.size)
+    _forget(db, gone)
     before = after = NO_MARKS if stack.versioning == _OFF else _marks_read(db, key)
     if gone.version_id == NULL_VERSION:
         after = after._replace(null_seq=0)
@@ -152,8 +156,9 @@ def take_out(db: Session, stack: Stack, gone: Version) -> None:
     _marks_write(db, key, before, after)
 
 
-def rewrite(db: Session, version: Version) -> None:
-    """The columns of a version that stays where it is, in the head too when it is there."""
+def rewrite(db: Session, version: Version, grown: int = 0) -> None:
+    """The columns of a version that stays where it is, in the head too when it is there. `grown`: bytes more."""
+    usage.count(db, version.bucket_id, 0, grown)
     where = (version.bucket_id, version.key)
     assignments = VALUE_COLUMNS.replace(",", " = ?,") + " = ?"
     values = version_values(version)
@@ -167,7 +172,7 @@ def rewrite(db: Session, version: Version) -> None:
     )
 
 
-def forget(db: Session, version: Version) -> None:
+def _forget(db: Session, version: Version) -> None:
     """Drop a version's row and release what it refers to."""
     db.execute(
         "DELETE FROM obj_version WHERE bucket_id = ? AND key = ? AND seq_down = ?",

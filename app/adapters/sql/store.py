@@ -6,7 +6,19 @@ Must not know statements (the modules beside it), nor how a database runs them (
 import os
 from collections.abc import Callable, Sequence
 
-from app.adapters.sql import appends, buckets, commits, configs, moves, queues, references, sweeps, uploads, versions
+from app.adapters.sql import (
+    appends,
+    buckets,
+    commits,
+    configs,
+    moves,
+    queues,
+    references,
+    sweeps,
+    uploads,
+    usage,
+    versions,
+)
 from app.adapters.sql.namespace import NamespaceCache
 from app.adapters.sql.session import Database, Namespace
 from app.adapters.sql.sqlite_database import SqliteDatabase
@@ -38,6 +50,7 @@ from app.ports.metadata import (
     GcCounts,
     PartCommit,
     ReferencedBlob,
+    Usage,
 )
 
 
@@ -88,6 +101,15 @@ class SqlStore:
 
     def buckets_scan(self, owner: str, prefix: str, after: str, limit: int) -> list[Bucket]:
         return self._database.read(buckets.scan, owner, prefix, after, limit)
+
+    def bucket_usage(self, bucket_id: BucketId) -> Usage:
+        return self._database.read(usage.of_bucket, bucket_id)
+
+    def owner_usage(self, owner: str) -> Usage:
+        return self._database.read(usage.of_owner, owner)
+
+    def bucket_recount(self, bucket_id: BucketId) -> Usage:
+        return self._database.read(usage.recounted, bucket_id)
 
     # --- versions
     def current(self, bucket_id: BucketId, key: bytes) -> Version:

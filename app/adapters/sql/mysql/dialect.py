@@ -1,12 +1,13 @@
 """Statements written for SQLite, said in MySQL's words, and values as literals.
 
-Knows phrases, not tables. Must not know connections. Five phrases differ; tests/unit/test_mysql_dialect.py has them
+Knows phrases, not tables. Must not know connections. Six phrases differ; tests/unit/test_mysql_dialect.py has them
 side by side:
 
 - `ON CONFLICT DO NOTHING` -> `ON DUPLICATE KEY UPDATE` of the first column by itself. INSERT IGNORE would turn every
   other mistake into a warning as well.
 - `ON CONFLICT (k) DO UPDATE SET c = excluded.c WHERE w` -> `ON DUPLICATE KEY UPDATE c = IF(w, VALUES(c), c)`.
   Assignments take effect from left to right: the column `w` looks at has to be the last.
+- `ON CONFLICT (k) DO UPDATE SET c = c + excluded.c` -> `ON DUPLICATE KEY UPDATE c = c + VALUES(c)`.
 - `(a, b) > (?, ?)` -> `(a > ? OR (a = ? AND b > ?))`: only this becomes a range of the index there.
 - `INDEXED BY i` -> `FORCE INDEX (i)`; the column `key` is a word of MySQL's and gets quotes.
 """
@@ -28,6 +29,8 @@ _NAMED: Final = re.compile(r":([a-z_]+)")
 _KEY: Final = re.compile(r"\bkey\b")
 _INDEX: Final = re.compile(r"INDEXED BY (\w+)")
 _NOTHING: Final = re.compile(r"(INSERT INTO \w+ \((\w+)\b.*) ON CONFLICT DO NOTHING")
+_GROWN: Final = re.compile(r"ON CONFLICT \([\w, ]+\) DO UPDATE SET ((?:\w+ = \w+ \+ excluded\.\w+(?:, )?)+)$")
+_EXCLUDED: Final = re.compile(r"excluded\.(\w+)")
 _UPDATE: Final = re.compile(r"ON CONFLICT \(\w+\) DO UPDATE SET (.*) WHERE (.*)")
 
 
@@ -59,6 +62,7 @@ def template(statement: str) -> Template:
     text = _NAMED.sub(rf"{_MARK}\1{_MARK}", text)
     text = _INDEX.sub(r"FORCE INDEX (\1)", text)
     text = _NOTHING.sub(r"\1 ON DUPLICATE KEY UPDATE \2 = \2", text)
+    text = _GROWN.sub(lambda match: "ON DUPLICATE KEY UPDATE " + _EXCLUDED.sub(r"VALUES(\1)", match[1]), text)
     text = _UPDATE.sub(_update, text)
     text = _ROWS.sub(_range, text)
     pieces = _ONE.split(text)

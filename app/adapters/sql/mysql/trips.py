@@ -12,7 +12,7 @@ from zlib import crc32
 from app.adapters.sql.mysql.dialect import said
 from app.adapters.sql.mysql.server import Connection
 from app.adapters.sql.session import Values
-from app.core.limits import SQL_KEY_SLOTS, SQL_TRIP_CHARS_MAX
+from app.core.limits import SQL_KEY_SLOTS, SQL_TRIP_CHARS_MAX, SQL_USAGE_SLOTS
 from app.core.types import BucketId
 
 _SLOT: Final = "INSERT INTO key_lock (shard, slot) VALUES (0, ?) ON CONFLICT DO NOTHING"
@@ -65,6 +65,7 @@ class Trips:
 
     def __init__(self, connection: Connection) -> None:
         self._cursor = connection.cursor()
+        self.usage_slot = connection.thread_id() % SQL_USAGE_SLOTS  # type: ignore[no-untyped-call]
         self._texts: list[str] = []
         self._answers: list[Answer] = []
         self._chars = 0
