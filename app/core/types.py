@@ -233,3 +233,11 @@ class FileSpan(NamedTuple):
 
 Piece = bytes | memoryview | FileSpan
 """One piece of an answer's body, in order. A piece is valid until the next one is asked for."""
+
+
+class Usage(NamedTuple):
+    """`objects`: versions, delete markers too. `bytes`: of the versions; parts of uploads that are not complete count
+    nowhere yet."""
+
+    objects: int
+    bytes: int

@@ -28,6 +28,7 @@ from app.core.types import (
     RefId,
     Task,
     Upload,
+    Usage,
     Version,
     VersionPlace,
 )
@@ -161,14 +162,6 @@ class ReferencedBlob:
     blob_id: BlobId
     length: int
     references: int = field(default=0)
-
-
-class Usage(NamedTuple):
-    """`objects`: versions, delete markers too. `bytes`: of the versions; parts of uploads that are not complete count
-    nowhere yet."""
-
-    objects: int
-    bytes: int
 
 
 class MetadataStore(Protocol):

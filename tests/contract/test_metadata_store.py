@@ -7,7 +7,7 @@ import pytest
 
 from app.core.errors import Conflict, Missing, S3Error, Unavailable
 from app.core.limits import MANIFEST_PAGE_ENTRIES
-from app.core.types import Attributes, Checksum, ChunkEntry, Content, Version
+from app.core.types import Attributes, Checksum, ChunkEntry, Content, Usage, Version
 from app.ports.metadata import Completion, Deletion, MetadataStore
 from tests.contract.metadata import (
     BUCKET,
@@ -341,3 +341,28 @@ class TestGroupCommit:
         store.commit(inline(b"k"))
         assert store.content_page(made.ref_id, 0).chunks
         assert Content(made.ref_id, 1, b"1").inline == b"1"
+
+
+class TestUsage:
+    def test_what_a_bucket_holds_is_its_versions_and_their_bytes(self, store: MetadataStore) -> None:
+        store.commit(inline(b"one", b"12345"))
+        store.commit(inline(b"two", b"123"))
+        store.commit(inline(b"one", b"1"))
+        assert store.bucket_usage(BUCKET) == Usage(2, 4)
+        assert store.owner_usage(OWNER) == Usage(2, 4)
+        store.delete_current(BUCKET, b"two", marker(b"two"))
+        assert store.bucket_usage(BUCKET) == store.bucket_recount(BUCKET) == Usage(1, 1)
+
+    def test_an_account_has_what_all_its_buckets_hold(self, store: MetadataStore) -> None:
+        other = bucket("other", new_id())
+        store.bucket_create(other)
+        store.commit(inline(b"one", b"12345"))
+        store.commit(inline(b"two", b"123", other.bucket_id))
+        assert store.owner_usage(OWNER) == Usage(2, 8)
+        assert store.owner_usage("nobody") == Usage(0, 0)
+
+    def test_a_bucket_made_anew_holds_nothing(self, store: MetadataStore) -> None:
+        store.commit(inline(b"one"))
+        store.delete_current(BUCKET, b"one", marker(b"one"))
+        store.bucket_delete(BUCKET)
+        assert store.bucket_usage(BUCKET) == Usage(0, 0)

@@ -24,10 +24,11 @@ from app.core.types import (
     Lock,
     Part,
     RefId,
+    Usage,
     Version,
     Versioning,
 )
-from app.ports.metadata import Appending, BlobClaim, Commit, Completion, PartCommit, Usage
+from app.ports.metadata import Appending, BlobClaim, Commit, Completion, PartCommit
 from tests.contract.metadata import BUCKET, OWNER, bucket, chunk, inline, marker, new_id, part, upload, version
 from tests.model.stacks import Stacks, held
 from tests.model.stores import count, opened

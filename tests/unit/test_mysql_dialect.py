@@ -102,3 +102,10 @@ class TestAddress:
             with pytest.raises(ValueError, match="the database URL is not") as refused:
                 address_of(wrong)
             assert "hunter2" not in str(refused.value)
+
+
+def test_counts_grow_where_they_are() -> None:
+    statement = "INSERT INTO t (k, s, n, m) VALUES (?, ?, ?, ?) ON CONFLICT (k, s) DO UPDATE SET n = n + excluded.n, "
+    assert said(statement + "m = m + excluded.m", (1, 2, 3, 4)) == (
+        "INSERT INTO t (k, s, n, m) VALUES (1, 2, 3, 4) ON DUPLICATE KEY UPDATE n = n + VALUES(n), m = m + VALUES(m)"
+    )

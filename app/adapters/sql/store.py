@@ -34,6 +34,7 @@ from app.core.types import (
     RefId,
     Task,
     Upload,
+    Usage,
     Version,
     VersionPlace,
 )
@@ -50,7 +51,6 @@ from app.ports.metadata import (
     GcCounts,
     PartCommit,
     ReferencedBlob,
-    Usage,
 )
 
 

@@ -5,8 +5,7 @@ that changes the versions, so that it is exact whenever it is read.
 """
 
 from app.adapters.sql.session import Session
-from app.core.types import BucketId
-from app.ports.metadata import Usage
+from app.core.types import BucketId, Usage
 
 _COUNT = (
     "INSERT INTO bucket_usage (bucket_id, slot, objects, bytes) VALUES (?, ?, ?, ?) "
