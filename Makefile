@@ -26,7 +26,7 @@ cluster: $(RUN) ## run a whole cluster on loopback: managers, gateways, file hos
 	@exec $(BIN)/zapfs cluster --dir $(DIR)
 
 test: $(TEST) ## run every test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 lint: $(TEST) ## ruff, mypy strict, and the floors of the house
 	$(BIN)/ruff format --check .

@@ -1,20 +1,31 @@
 """What holds for every test: in CI a skipped test is a failed run, because it proved nothing; and tests that share what
-their module started run in one process, or it would be started in each.
+takes long to start run in one process, or it would be started in each.
 """
 
 import os
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+_SHARING = ("tests/integration/", "tests/chaos/test_cluster.py")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests of a module that share a fixture of its scope, unless they are grouped already."""
-    for item in items:
-        shared = (made[-1] for made in getattr(item, "_fixtureinfo").name2fixturedefs.values())  # noqa: B009 -- pytest has no other way
-        if any(one.scope == "module" for one in shared) and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+class BySharing(LoadScopeScheduling):
+    """Hands tests to processes one by one, but together those of a module that starts servers, and those
+    on one MariaDB."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        if module.startswith(_SHARING):
+            return module
+        return next((server for server in ("mysql", "mariadb") if server in nodeid), nodeid)
+
+
+@pytest.hookimpl
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Ours; the groups xdist knows itself are lost under this pytest."""
+    return BySharing(config, log)
 
 
 @pytest.hookimpl(trylast=True)

@@ -31,7 +31,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterUnderTe
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("chaos-cluster")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_cluster_keeps_its_promises_whatever_breaks(cluster: ClusterUnderTest, seed: int) -> None:
     told = Run(seed, SECONDS, QUICK_FAULTS, clients=3, patient=seed == SEEDS[-1]).on(cluster)

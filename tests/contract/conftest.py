@@ -26,7 +26,7 @@ def mariadb_store(_: Path) -> MetadataStore:
     return MysqlStore(mariadb.shared().url(), 16)
 
 
-ON_MARIADB = pytest.param(mariadb_store, id="mariadb", marks=pytest.mark.xdist_group("mariadb"))
+ON_MARIADB = pytest.param(mariadb_store, id="mariadb")
 """In one worker of pytest-xdist, so that one server serves them all."""
 
 

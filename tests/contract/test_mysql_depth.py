@@ -15,7 +15,6 @@ from tests.contract import test_metadata_depth as depth
 from tests.contract.metadata import BUCKET, bucket, chunk, new_id
 from tests.contract.test_metadata_depth import K, seq_id
 
-pytestmark = pytest.mark.xdist_group("mariadb")
 DEPTH = depth.DEPTH // 10
 ROWS_MAX = 200  # of one operation
 COUNTERS = "SHOW SESSION STATUS WHERE Variable_name LIKE 'Handler_read%'"

@@ -21,8 +21,6 @@ from migrations.run import MigrationError
 from tests import mariadb
 from tests.contract.metadata import BUCKET, bucket, inline
 
-pytestmark = pytest.mark.xdist_group("mariadb-races")
-
 
 @pytest.fixture
 def store() -> Iterator[MysqlStore]:

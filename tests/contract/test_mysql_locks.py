@@ -18,8 +18,6 @@ from app.ports.metadata import BlobClaim, Completion, MetadataStore
 from tests import mariadb
 from tests.contract.metadata import BUCKET, bucket, chunked, entry, inline, marker, new_id, part, upload, version
 
-pytestmark = pytest.mark.xdist_group("mariadb-races")
-
 
 class First:
     """A transaction held open by hand, and whoever runs into it."""

@@ -19,7 +19,6 @@ from tests import mariadb
 from tests.contract.metadata import BUCKET, bucket, chunked, drain, entry, inline, marker, new_id
 from tests.contract.processes import absent, in_processes
 
-pytestmark = pytest.mark.xdist_group("mariadb-races")
 GATEWAYS = 3
 GREENLETS = 8
 

@@ -92,7 +92,8 @@ def alike(answer: Any) -> Any:
     """An answer without what is another one each time."""
     if isinstance(answer, dict):
         return {name: type(value).__name__ if VARIES.search(name) else alike(value) for name, value in answer.items()}
-    return [alike(one) for one in answer] if isinstance(answer, list) else answer
+    # By what is left of them: what was sorted by random names stands in another order each time.
+    return sorted((alike(one) for one in answer), key=json.dumps) if isinstance(answer, list) else answer
 
 
 def prepared(root: Path, name: str, keys: Credentials = OPERATOR) -> Side:

@@ -12,8 +12,6 @@ from app.core.layout.reports import NodeReport
 from tests.contract.test_cluster import account
 from tests.control_processes import Manager, Managers, eventually, managers
 
-pytestmark = pytest.mark.xdist_group("managers")
-
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory):

@@ -10,8 +10,6 @@ from botocore.exceptions import ClientError
 from tests.integration.server import Server
 from tests.mariadb import Mariadb
 
-pytestmark = pytest.mark.xdist_group("mariadb-server")
-
 
 @pytest.fixture
 def database() -> Iterator[Mariadb]:

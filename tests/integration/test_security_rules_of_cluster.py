@@ -5,6 +5,7 @@ strangers, and to whoever proves something else than what it asks for.
 import base64
 import contextlib
 import hashlib
+import itertools
 import json
 import subprocess
 import sys
@@ -40,6 +41,7 @@ class Faces:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._sources = itertools.cycle(range(2, 250))
         self.kept = json.loads((root / "cluster.json").read_text())
         self.root_user = Credentials(self.kept["access_key"], self.kept["secret_key"])
 
@@ -47,7 +49,9 @@ class Faces:
         return int(self.kept["ports"][name])
 
     def ask(self, port: str, method: str, target: str, headers: dict[str, str], body: bytes = b"") -> Answer:
-        with RawClient("127.0.0.1", self.port(port), self.root_user).connect() as connection:
+        # From an address of its own each time: who guesses is slowed by where they come from.
+        source = f"127.0.0.{next(self._sources)}"
+        with RawClient("127.0.0.1", self.port(port), self.root_user, source=source).connect() as connection:
             length = {"content-length": str(len(body))} if body else {}
             connection.send_head(method, target, {"host": connection.authority} | length | headers)
             connection.send_tolerant(body)

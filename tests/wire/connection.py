@@ -40,10 +40,11 @@ class Connection:
     port: int
     timeout_s: float = 20.0
     sock: socket.socket = field(init=False)
+    source: str = ""
     buffer: bytearray = field(init=False, default_factory=bytearray)
 
     def __post_init__(self) -> None:
-        self.sock = socket.create_connection((self.host, self.port), self.timeout_s)
+        self.sock = socket.create_connection((self.host, self.port), self.timeout_s, (self.source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def __enter__(self) -> "Connection":
@@ -154,6 +155,8 @@ class RawClient:
     port: int
     credentials: Credentials
     region: str = "us-east-1"
+    source: str = ""
+    """The address to come from, of this machine's; "" for any."""
 
     @property
     def signer(self) -> Signer:
@@ -162,7 +165,7 @@ class RawClient:
 
     def connect(self, timeout_s: float = 20.0) -> Connection:
         """A new connection."""
-        return Connection(self.host, self.port, timeout_s)
+        return Connection(self.host, self.port, timeout_s, source=self.source)
 
     def head(
         self, method: str, target: str, headers: Mapping[str, str] | None = None, payload: str = UNSIGNED

@@ -291,8 +291,9 @@ def _credential(text: str, parameter: str | None) -> tuple[str, Scope]:
     """The access key and scope of a credential. An access key may hold slashes, so it is cut from the right."""
     pieces = text.rsplit("/", 4)
     # The region goes into the cache of signing keys, before the signature is known to hold: it must be short. Clients
-    # that were told none sign for none.
-    if len(pieces) != 5 or not all((*pieces[:2], *pieces[3:])) or len(pieces[2]) > REGION_CHARS_MAX:
+    # of IAM and STS that were told none sign for none.
+    named = pieces if pieces[3:4] == ["s3"] else (*pieces[:2], *pieces[3:])
+    if len(pieces) != 5 or not all(named) or len(pieces[2]) > REGION_CHARS_MAX:
         expected = '"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request"'
         raise _malformed(parameter is not None, f"the Credential is mal-formed; expecting {expected}.")
     access_key, date, region, service, terminal = pieces
