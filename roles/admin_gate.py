@@ -31,9 +31,9 @@ def gate(running: Running, cluster: Cluster, sealer: Sealer) -> Gate:
     )
 
 
-def making_tokens(sealer: Sealer) -> list[Endpoint]:
+def making_tokens(cluster: Cluster, sealer: Sealer) -> list[Endpoint]:
     """Of managers: bearer tokens are made there, and believed by every node."""
-    return tokens.endpoints(_bearers(sealer))
+    return tokens.endpoints(_bearers(sealer), Callers(cluster, sealer.unseal))
 
 
 def configuring(settings: Settings) -> list[Endpoint]:

@@ -24,7 +24,17 @@ from app.services.gate.directory import Directory
 from app.services.identity.control import Control
 from app.services.identity.iam import Iam
 from app.services.identity.kms_keys import KmsKeys
-from roles import admin_gate, backgrounds, control_backups, control_plane, explaining, following, master_keys, stores
+from roles import (
+    admin_gate,
+    backgrounds,
+    control_backups,
+    control_plane,
+    explaining,
+    following,
+    limiting,
+    master_keys,
+    stores,
+)
 from roles.data_dir import DataDir
 from roles.handover import Handover
 from roles.readiness import Readiness
@@ -70,8 +80,10 @@ def build(told: Handover) -> Application:
             *lifecycle.endpoints(acting.lifecycle),
             *explaining.endpoints(running, cluster, store),
             *backing.endpoints,
+            *limiting.setting(desk),
+            *limiting.seeing(store, cluster),
             *admin_gate.configuring(settings),
-            *admin_gate.making_tokens(sealer),
+            *admin_gate.making_tokens(cluster, sealer),
         ],
     )
     flask = admin_application(gate, face, lambda error: running.log.failure("admin request failed", error))

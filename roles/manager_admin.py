@@ -31,7 +31,7 @@ from app.services.control.membership import Membership
 from app.services.identity.control import Control
 from app.services.identity.iam import Iam
 from app.services.identity.kms_keys import KmsKeys
-from roles import admin_gate, control_backups, control_plane, explaining, following, master_keys
+from roles import admin_gate, control_backups, control_plane, explaining, following, limiting, master_keys
 from roles.following import followed
 from roles.handover import Handover
 from roles.running import SOURCES, Application, Running, now_ms
@@ -78,8 +78,9 @@ def _face(running: Running, cluster: RemoteCluster, sealer: Sealer) -> Face:
             *layout.endpoints(status, changes),
             *backing.endpoints,
             *explaining.without_buckets(cluster),
+            *limiting.setting(desk),
             *admin_gate.configuring(settings),
-            *admin_gate.making_tokens(sealer),
+            *admin_gate.making_tokens(cluster, sealer),
         ],
     )
 

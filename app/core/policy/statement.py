@@ -16,6 +16,7 @@ from app.core.policy.variables import Part, Variable, constant, filled
 from app.core.policy.wildcards import ArnPattern
 
 _NOTHING: Context = NoContext()
+_ADMIN = "admin:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Statement:
 
         Identity policies name their holder.
         """
-        if self.actions.have(action) is self.negation.action:
+        if self._names(action) is self.negation.action:
             return Named.NOT
         named = Named.SELF
         if self.audience is not None:
@@ -107,6 +108,14 @@ class Statement:
         if self.conditions and not all(condition.holds(request.context) for condition in self.conditions):
             return Named.NOT
         return named
+
+    def _names(self, action: str) -> bool:
+        """Whether the action is among those written. The admin face does what IAM does: whoever is denied `iam:X`, or
+        given everything but that, is not to have it by its other name."""
+        if self.actions.have(action):
+            return True
+        withholds = self.allows is self.negation.action
+        return withholds and action.startswith(_ADMIN) and self.actions.have("iam:" + action[len(_ADMIN) :])
 
     def _is_about(self, request: Request) -> bool:
         return any(one.matches(request.resource, request.context) for one in self.resources or ())

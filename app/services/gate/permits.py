@@ -5,9 +5,10 @@ wires. S3's own actions are decided by services/gate/guard.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
+from app.core.cluster import Entity
 from app.core.errors import S3Error
 from app.core.policy.evaluation import Decision, Effect, decide
 from app.core.policy.s3_context import Acted, S3Context
@@ -32,6 +33,19 @@ class Deed:
     account_id: str = ""
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def on_entity(deed: Deed, entity: Entity | None) -> Deed:
+    """The deed, done to what is there: its tags and its boundary are condition keys, so far as the action itself does
+    not say what they are to be. None: nothing is."""
+    if entity is None:
+        return deed
+    tags: Mapping[str, str] = getattr(entity, "tags", {})
+    keys = {f"iam:resourcetag/{name}": (value,) for name, value in tags.items()}
+    boundary: str = getattr(entity, "boundary", "")
+    if boundary:
+        keys["iam:permissionsboundary"] = (boundary,)
+    return replace(deed, keys={**keys, **deed.keys}, tags=tags)
 
 
 def decision(call: Call, deed: Deed) -> Decision:

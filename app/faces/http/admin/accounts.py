@@ -4,6 +4,7 @@ Of the operator's account only: whoever makes accounts decides who may own anyth
 """
 
 from app.core.cluster import AccessKey, Account, Holder
+from app.core.errors import S3Error
 from app.faces.http.admin.endpoints import OF_SYSTEM, Asked, Endpoint, Shape, rows
 from app.faces.http.admin.times import shown_time
 from app.services.identity.control import Control, CreatedKey, NewAccount
@@ -124,21 +125,27 @@ def endpoints(control: Control, iam: Iam) -> list[Endpoint]:
         ("PATCH", _ONE, "UpdateAccount", "Disable it, or not.", change, AccountChangeShape, AccountShape),
         ("DELETE", _ONE, "DeleteAccount", gone, delete, None, None),
     )
-    return accounts + _key_endpoints(control)
+    return accounts + _key_endpoints(control, iam)
 
 
-def _key_endpoints(control: Control) -> list[Endpoint]:
+def _key_endpoints(control: Control, iam: Iam) -> list[Endpoint]:
+    def holder(asked: Asked) -> Holder:
+        """Keys of the operator are its root's alone: whoever makes one may do everything, whatever bounds them now."""
+        if iam.account(asked.names["name"]).root and not asked.call.caller.root:
+            raise S3Error("AccessDenied", "Only the operator itself changes its keys.")
+        return Holder(asked.names["name"])
+
     def listed(asked: Asked) -> KeysShape:
         return KeysShape(access_keys=[shown_key(key) for key in control.keys(Holder(asked.names["name"]))])
 
     def create(asked: Asked) -> CreatedKeyShape:
-        return made_key(control, Holder(asked.names["name"]), asked.body)
+        return made_key(control, holder(asked), asked.body)
 
     def change(asked: Asked) -> None:
-        control.set_key_active(Holder(asked.names["name"]), asked.names["access_key"], asked.body.active)
+        control.set_key_active(holder(asked), asked.names["access_key"], asked.body.active)
 
     def delete(asked: Asked) -> None:
-        control.remove_key(Holder(asked.names["name"]), asked.names["access_key"])
+        control.remove_key(holder(asked), asked.names["access_key"])
 
     return rows(
         OF_SYSTEM,

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from flask import Blueprint, Response
 from pydantic import BaseModel, ConfigDict, RootModel
 
+from app.core.cluster import Entity
 from app.services.call import Call
 
 PREFIX: Final = "/v1"
@@ -58,6 +59,20 @@ ResourceOf = Callable[[str, Mapping[str, str], Any], str]
 """(id of the account it is about, names of the path, body) -> the ARN policies name the resource by."""
 KeysOf = Callable[[Mapping[str, str], Any], Mapping[str, tuple[str, ...]]]
 """(names of the path, body) -> condition keys of the action's own ("iam:policyarn")."""
+ThereOf = Callable[[str, Mapping[str, str]], Entity | None]
+"""(id of the account it is about, names of the path) -> what is there, whose tags and boundary policies may ask for."""
+
+
+class Further(NamedTuple):
+    """Something else that must be allowed too. `action`: "" for the endpoint's own."""
+
+    resource: str
+    action: str = ""
+    keys: Mapping[str, tuple[str, ...]] = {}
+
+
+AlsoOf = Callable[[str, Mapping[str, str], Any], Sequence[Further]]
+"""(id of the account it is about, names of the path, body) -> what must be allowed besides."""
 NO_KEYS: Final[Mapping[str, tuple[str, ...]]] = {}
 
 
@@ -81,6 +96,8 @@ class Endpoint:
     query: Mapping[str, str] = field(default_factory=dict)
     resource: ResourceOf | None = None
     keys: KeysOf | None = None
+    there: ThereOf | None = None
+    also: AlsoOf | None = None
     body_bytes_max: int = 1 << 20
 
     @property

@@ -14,8 +14,9 @@ from app.core.cluster.entities import attached_to
 from app.core.errors import S3Error
 from app.core.limits import ADMIN_PAGE, ADMIN_PAGE_MAX
 from app.faces.http.admin.accounts import KeyShape, shown_key
-from app.faces.http.admin.endpoints import Asked, ResourceOf, Shape
+from app.faces.http.admin.endpoints import Asked, ResourceOf, Shape, ThereOf
 from app.faces.http.admin.times import shown_time
+from app.services.identity.commanding import CommandRefused
 from app.services.identity.iam import Iam
 
 ROOM_OF: Final[Mapping[str, str]] = {
@@ -176,6 +177,29 @@ def named(iam: Iam, kind: str) -> ResourceOf:
         return f"arn:aws:iam::{account_id}:{kind}{path}{getattr(body, NAME_OF.get(kind, 'name'))}"
 
     return arn_of
+
+
+def there(iam: Iam, kind: str) -> ThereOf:
+    """The entity a path names, None for none."""
+
+    def found(account_id: str, names: Mapping[str, str]) -> Entity | None:
+        try:
+            return iam.find(Who(iam.account_of_id(account_id).name, kind, names["name"]))
+        except (CommandRefused, KeyError):
+            return None
+
+    return found
+
+
+def about(iam: Iam, kind: str) -> dict[str, Any]:
+    """What all endpoints about one entity have in common."""
+    return {"query": ABOUT, "resource": named(iam, kind), "there": there(iam, kind)}
+
+
+def tag_keys(given: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """The condition keys of tags that are given."""
+    keys = {f"aws:requesttag/{name}": (value,) for name, value in given.items()}
+    return {**keys, "aws:tagkeys": tuple(given)} if given else {}
 
 
 def text_of(document: Document) -> str:

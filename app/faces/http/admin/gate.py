@@ -6,7 +6,8 @@ worth anything here.
 """
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -21,7 +22,7 @@ from app.faces.http.admin.json_wire import answer
 from app.ports.cluster import Cluster
 from app.services.call import Call, Caller, Facts, Sources, Stages
 from app.services.gate.callers import Callers
-from app.services.gate.permits import Deed, demand
+from app.services.gate.permits import Deed, demand, on_entity
 from app.services.gate.slowing import Slowing
 from app.services.identity.commanding import CommandRefused
 from app.services.identity.tokens import PREFIX, BearerTokens
@@ -30,6 +31,7 @@ SERVICE: Final = "zapfs"
 _LARGE_BYTES: Final = 1 << 20  # a body of more is read for who is believed only
 _GUESSES: Final = frozenset({"SignatureDoesNotMatch", "InvalidAccessKeyId", "InvalidToken", "AccessDenied"})
 _BEARER: Final = "bearer "
+_OF_TOKENS: Final = "bearer tokens"  # counted as one access key, which no key is called
 _OPERATORS_ONLY: Final = "Only the operator's account may do this."
 
 
@@ -95,8 +97,8 @@ class Gate:
             account, account_id = self._about(endpoint, call.caller)
             meant = _meant(endpoint, content)
             resource = endpoint.arn(account_id, names, meant)
-            keys = NO_KEYS if endpoint.keys is None else endpoint.keys(names, meant)
-            demand(call, Deed(f"admin:{endpoint.action}", resource, account_id, keys))
+            for deed in _deeds(endpoint, Deed("", resource, account_id), names, meant):
+                demand(call, deed)
             made = endpoint.answers(Asked(call, account, names, request.args, meant, content))
             response = _answered(endpoint, made)
             status, error = response.status_code, ""
@@ -138,7 +140,7 @@ class Gate:
 
     def _signer(self, asked: sigv4.SignedRequest) -> Caller:
         if (token := bearer_token()) is not None:
-            return self._slowed("", lambda: self._bearer(token))
+            return self._slowed(_OF_TOKENS, lambda: self._bearer(token))
         claim = sigv4.parse(asked, SERVICE)
         # A presigned URL may live for a week, and is made to be handed on.
         if claim is None or claim.expires_s is not None:
@@ -155,8 +157,9 @@ class Gate:
     def _bearer(self, token: str) -> Caller:
         if not token.startswith(PREFIX):
             raise S3Error("AccessDenied", "This is no token of this face.")
-        known = None if self._bearers is None else self._callers.find(self._bearers.opened(token))
-        if known is None or known.secret is None:
+        opened = None if self._bearers is None else self._bearers.opened(token)
+        known = None if opened is None else self._callers.find(opened.access_key)
+        if opened is None or known is None or known.secret is None or not opened.is_of(known.secret):
             raise S3Error("InvalidToken", reason="whose token it is, is gone or disabled")
         return known.caller
 
@@ -200,6 +203,17 @@ class Gate:
         if not caller.root or caller.session is not None:
             raise S3Error("AccessDenied", "Only the root account administers.")
         return content
+
+
+def _deeds(endpoint: Endpoint, deed: Deed, names: Mapping[str, str], meant: Any) -> Iterator[Deed]:
+    """Everything a call is, all of which must be allowed. `deed`: its resource and account."""
+    there = None if endpoint.there is None else endpoint.there(deed.account_id, names)
+    keys = NO_KEYS if endpoint.keys is None else endpoint.keys(names, meant)
+    yield on_entity(replace(deed, action=f"admin:{endpoint.action}", keys=keys), there)
+    if endpoint.also is not None:
+        for one in endpoint.also(deed.account_id, names, meant):
+            action = f"admin:{one.action or endpoint.action}"
+            yield on_entity(Deed(action, one.resource, deed.account_id, one.keys), there)
 
 
 NOBODY_YET: Final = Caller("", "", "", "")

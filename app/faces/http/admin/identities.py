@@ -2,16 +2,29 @@
 only; what they may do is in permissions.py."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic import Field, create_model
 
-from app.core.cluster import Holder, Who
+from app.core.cluster import Group, Holder, User, Who, arn
 from app.faces.http.admin import accounts
 from app.faces.http.admin import entities as shapes
 from app.faces.http.admin.accounts import CreatedKeyShape, KeyChangeShape, KeysShape, NewKeyShape, shown_key
-from app.faces.http.admin.endpoints import Asked, Endpoint, Shape, rows
-from app.faces.http.admin.entities import ABOUT, NAME_OF, PAGE, ROOM_OF, SHOWN, named, page, text_of, who
+from app.faces.http.admin.endpoints import AlsoOf, Asked, Endpoint, Further, Shape, rows
+from app.faces.http.admin.entities import (
+    NAME_OF,
+    PAGE,
+    ROOM_OF,
+    SHOWN,
+    about,
+    named,
+    page,
+    tag_keys,
+    text_of,
+    there,
+    who,
+)
 from app.services.identity.control import Control
 from app.services.identity.iam import Iam, Wanted
 
@@ -99,12 +112,12 @@ def _of_kind(iam: Iam, kind: str) -> list[Endpoint]:
         iam.delete(who(asked, kind))
 
     all_of, path = f"/iam/{room}", path_of(kind)
-    common = {"query": ABOUT, "resource": named(iam, kind)}
-    asks_boundary = {"keys": _boundary} if kind in ("user", "role") else {}
+    common = about(iam, kind)
+    asked_for = {"keys": _asked_for, "also": _tagging(iam, kind)}
     empty = f"Remove one {one} that holds nothing and is held by nothing any more."
     return [
         *rows({**common, "query": PAGE}, ("GET", all_of, f"List{many}", "By name.", listed, None, listed_shape)),
-        *rows({**common, **asks_boundary}, ("POST", all_of, f"Create{one}", f"One {one}.", create, new, shape)),
+        *rows({**common, **asked_for}, ("POST", all_of, f"Create{one}", f"One {one}.", create, new, shape)),
         *rows(
             common,
             ("GET", path, f"Get{one}", f"One {one}.", get, None, shape),
@@ -113,8 +126,37 @@ def _of_kind(iam: Iam, kind: str) -> list[Endpoint]:
     ]
 
 
-def _boundary(_: Mapping[str, str], body: Any) -> Mapping[str, tuple[str, ...]]:
-    return {"iam:permissionsboundary": (body.boundary,)} if body.boundary else {}
+def _asked_for(_: Mapping[str, str], body: Any) -> Mapping[str, tuple[str, ...]]:
+    """The condition keys of what something new is to have."""
+    boundary: str = getattr(body, "boundary", "")
+    bounded = {"iam:permissionsboundary": (boundary,)} if boundary else {}
+    return {**tag_keys(getattr(body, "tags", {})), **bounded}
+
+
+def _tagging(iam: Iam, kind: str) -> AlsoOf:
+    """Who makes something with tags must be allowed to tag it, as on IAM."""
+    action, resource = f"Tag{_WORDS[kind][0]}", named(iam, kind)
+
+    def further(account_id: str, names: Mapping[str, str], body: Any) -> list[Further]:
+        tagged = bool(getattr(body, "tags", {}))
+        return [Further(resource(account_id, names, body), action, _asked_for(names, body))] if tagged else []
+
+    return further
+
+
+def _moving(iam: Iam, kind: str) -> AlsoOf:
+    """Both what it is called and what it is to be called are to be the caller's to change, as on IAM."""
+
+    def further(account_id: str, names: Mapping[str, str], body: Any) -> list[Further]:
+        entity = there(iam, kind)(account_id, names)
+        if not isinstance(entity, User | Group):
+            return []
+        name = body.new_username if isinstance(body, UserChangeShape) else body.new_name
+        path = entity.path if body.new_path is None else body.new_path
+        moved = replace(entity, name=entity.name if name is None else name, path=path)
+        return [] if moved == entity else [Further(arn(account_id, moved))]
+
+    return further
 
 
 def _changes(iam: Iam) -> list[Endpoint]:
@@ -146,7 +188,7 @@ def _changes(iam: Iam) -> list[Endpoint]:
         endpoint
         for kind, action, text, answers, body in changes
         for endpoint in rows(
-            {"query": ABOUT, "resource": named(iam, kind)},
+            {**about(iam, kind), **({"also": _moving(iam, kind)} if kind in ("user", "group") else {})},
             ("PATCH", path_of(kind), action, text, answers, body, _SHAPES[kind][1]),
         )
     ]
@@ -182,7 +224,7 @@ def _keys(control: Control, iam: Iam) -> list[Endpoint]:
         control.remove_key(holder(asked), asked.names["access_key"])
 
     return rows(
-        {"query": ABOUT, "resource": named(iam, "user")},
+        about(iam, "user"),
         ("GET", keys_path, "ListAccessKeys", "Access keys of a user.", listed, None, KeysShape),
         (
             "POST",

@@ -8,8 +8,8 @@ from typing import Any
 from app.core.cluster import ManagedPolicy, Role
 from app.core.errors import S3Error
 from app.core.limits import ROLE_SESSION_SECONDS
-from app.faces.http.admin.endpoints import Asked, Endpoint, Shape, rows
-from app.faces.http.admin.entities import ABOUT, SHOWN, Document, RoleShape, named, text_of, who
+from app.faces.http.admin.endpoints import Asked, Endpoint, Further, Shape, rows
+from app.faces.http.admin.entities import SHOWN, Document, RoleShape, about, tag_keys, text_of, there, who
 from app.faces.http.admin.identities import path_of
 from app.faces.http.admin.times import shown_time
 from app.services.identity.commanding import CommandRefused
@@ -98,7 +98,7 @@ def endpoints(iam: Iam) -> list[Endpoint]:
 
 def _inline(iam: Iam, kind: str, word: str) -> list[Endpoint]:
     all_of = path_of(kind) + "/inline-policies"
-    one, resource = all_of + "/{policy}", named(iam, kind)
+    one = all_of + "/{policy}"
 
     def inline(asked: Asked) -> Mapping[str, str]:
         found: Mapping[str, str] = iam.find(who(asked, kind)).inline  # type: ignore[union-attr]
@@ -121,7 +121,7 @@ def _inline(iam: Iam, kind: str, word: str) -> list[Endpoint]:
         iam.delete_inline(who(asked, kind), asked.names["policy"])
 
     return rows(
-        {"query": ABOUT, "resource": resource},
+        about(iam, kind),
         ("GET", all_of, f"List{word}Policies", f"Inline policies of a {kind}.", listed, None, InlinesShape),
         ("GET", one, f"Get{word}Policy", "One inline policy.", get, None, InlineShape),
         ("PUT", one, f"Put{word}Policy", "An inline policy, new or replaced.", put, DocumentShape, None),
@@ -130,7 +130,7 @@ def _inline(iam: Iam, kind: str, word: str) -> list[Endpoint]:
 
 
 def _attached(iam: Iam, kind: str, word: str) -> list[Endpoint]:
-    path, resource = path_of(kind) + "/attached-policies/{policy_arn*}", named(iam, kind)
+    path = path_of(kind) + "/attached-policies/{policy_arn*}"
 
     def keys(names: Mapping[str, str], _: Any) -> Mapping[str, tuple[str, ...]]:
         return {"iam:policyarn": (names["policy_arn"],)}
@@ -142,14 +142,14 @@ def _attached(iam: Iam, kind: str, word: str) -> list[Endpoint]:
         iam.detach(who(asked, kind), asked.names["policy_arn"])
 
     return rows(
-        {"query": ABOUT, "resource": resource, "keys": keys},
+        {**about(iam, kind), "keys": keys},
         ("PUT", path, f"Attach{word}Policy", "Attach a managed policy; again is no error.", attach, None, None),
         ("DELETE", path, f"Detach{word}Policy", "Take an attached policy away.", detach, None, None),
     )
 
 
 def _boundary(iam: Iam, kind: str, word: str) -> list[Endpoint]:
-    path, resource = path_of(kind) + "/boundary", named(iam, kind)
+    path = path_of(kind) + "/boundary"
 
     def keys(_: Mapping[str, str], body: BoundaryShape) -> Mapping[str, tuple[str, ...]]:
         return {"iam:permissionsboundary": (body.arn,)}
@@ -162,7 +162,7 @@ def _boundary(iam: Iam, kind: str, word: str) -> list[Endpoint]:
     def delete(asked: Asked) -> None:
         iam.set_boundary(who(asked, kind), "")
 
-    common = {"query": ABOUT, "resource": resource}
+    common = about(iam, kind)
     put_action, delete_action = f"Put{word}PermissionsBoundary", f"Delete{word}PermissionsBoundary"
     return [
         *rows({**common, "keys": keys}, ("PUT", path, put_action, "What it may do at most.", put, BoundaryShape, None)),
@@ -175,8 +175,14 @@ def _tags(iam: Iam, kind: str, word: str) -> Endpoint:
         iam.set_tags(who(asked, kind), asked.body.tags)
 
     def keys(_: Mapping[str, str], body: TagsShape) -> Mapping[str, tuple[str, ...]]:
-        tags = {f"aws:requesttag/{key}": (value,) for key, value in body.tags.items()}
-        return {**tags, "aws:tagkeys": tuple(body.tags)} if tags else {}
+        return tag_keys(body.tags)
+
+    def also(account_id: str, names: Mapping[str, str], body: TagsShape) -> list[Further]:
+        """What is not among all tags any more is taken away."""
+        entity = there(iam, kind)(account_id, names)
+        gone = tuple(name for name in getattr(entity, "tags", {}) if name not in body.tags)
+        resource = iam.arn_of(account_id, kind, names["name"])
+        return [Further(resource, f"Untag{word}", {"aws:tagkeys": gone})] if gone else []
 
     return Endpoint(
         "PUT",
@@ -185,14 +191,14 @@ def _tags(iam: Iam, kind: str, word: str) -> Endpoint:
         "Replace all tags.",
         put,
         body=TagsShape,
-        query=ABOUT,
-        resource=named(iam, kind),
         keys=keys,
+        also=also,
+        **about(iam, kind),
     )
 
 
 def _members(iam: Iam) -> list[Endpoint]:
-    path, resource = path_of("group") + "/members/{username}", named(iam, "group")
+    path = path_of("group") + "/members/{username}"
 
     def add(asked: Asked) -> None:
         iam.set_member(asked.account, asked.names["name"], asked.names["username"], member=True)
@@ -201,7 +207,7 @@ def _members(iam: Iam) -> list[Endpoint]:
         iam.set_member(asked.account, asked.names["name"], asked.names["username"], member=False)
 
     return rows(
-        {"query": ABOUT, "resource": resource},
+        about(iam, "group"),
         ("PUT", path, "AddUserToGroup", "Put a user into a group; again is no error.", add, None, None),
         ("DELETE", path, "RemoveUserFromGroup", "Take a user out of a group.", remove, None, None),
     )
@@ -222,13 +228,12 @@ def _trust(iam: Iam) -> Endpoint:
         put,
         body=TrustShape,
         returned=RoleShape,
-        query=ABOUT,
-        resource=named(iam, "role"),
+        **about(iam, "role"),
     )
 
 
 def _versions(iam: Iam) -> list[Endpoint]:
-    all_of, resource = path_of("policy") + "/versions", named(iam, "policy")
+    all_of = path_of("policy") + "/versions"
     one, chosen = all_of + "/{version}", path_of("policy") + "/default"
 
     def policy(asked: Asked) -> ManagedPolicy:
@@ -256,7 +261,7 @@ def _versions(iam: Iam) -> list[Endpoint]:
         iam.set_default_version(who(asked, "policy"), asked.body.version)
 
     return rows(
-        {"query": ABOUT, "resource": resource},
+        about(iam, "policy"),
         ("GET", all_of, "ListPolicyVersions", "Every version with its text.", listed, None, VersionsShape),
         ("POST", all_of, "CreatePolicyVersion", "A further version.", create, NewVersionShape, VersionShape),
         ("GET", one, "GetPolicyVersion", "One version with its text.", get, None, VersionShape),

@@ -16,7 +16,7 @@ from app.core.errors import S3Error
 from app.faces.http.query.answers import Values
 from app.faces.http.query.form import Form
 from app.services.call import Call
-from app.services.gate.permits import Deed, demand
+from app.services.gate.permits import Deed, demand, on_entity
 from app.services.identity.commanding import CommandRefused
 from app.services.identity.control import Control
 from app.services.identity.iam import Iam
@@ -135,13 +135,8 @@ class Ask:
     def demand(self, resource: str, entity: Entity | None = None, keys: Keys = _NONE, action: str = "") -> None:
         """Raises AccessDenied unless the caller may do this (or `action`) to a resource. `entity`: what is there: its
         tags and its boundary may be asked for."""
-        tags: Mapping[str, str] = getattr(entity, "tags", {})
-        more = {f"iam:resourcetag/{name}": (value,) for name, value in tags.items()}
-        boundary: str = getattr(entity, "boundary", "")
-        if boundary:
-            more["iam:permissionsboundary"] = (boundary,)
-        deed = Deed(f"iam:{action or self.action}", resource, self.call.caller.account_id, {**more, **keys}, tags)
-        demand(self.call, deed)
+        deed = Deed(f"iam:{action or self.action}", resource, self.call.caller.account_id, keys)
+        demand(self.call, on_entity(deed, entity))
 
     def named(self, kind: str, name: str) -> Entity | None:
         """What has that name, which knows no case."""
