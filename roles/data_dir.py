@@ -64,6 +64,11 @@ class DataDir:
         return self.run / "metrics"
 
     @property
+    def rates(self) -> Path:
+        """What workers count for rates: memory they share."""
+        return self.run / "rates"
+
+    @property
     def traces(self) -> Path:
         """What workers know of recent requests."""
         return self.root / "traces"

@@ -34,7 +34,7 @@ from app.services.content.sealing import Sealing
 from app.services.gate.directory import Directory
 from app.services.healing.bucket_redundancy import RedundancyOfBuckets
 from app.services.healing.view import View
-from roles import admin_gate, backgrounds, explaining, following, master_keys, placed, stores
+from roles import admin_gate, backgrounds, explaining, following, limiting, master_keys, placed, stores
 from roles.data_dir import DataDir
 from roles.following import followed
 from roles.handover import Handover
@@ -65,6 +65,7 @@ def build(told: Handover) -> Application:
         return gc.run(hurry=hurry)
 
     running.every("gc", settings.gc_interval_s, collect)
+    limiting.count_gateways(running, cluster)
     sealer = master_keys.sealer(running)
     sealing = Sealing(Keyring(cluster.state, sealer.open_material), os.urandom, over_http=False)
     profiles = Profiles(lambda: cluster.state().placement)
@@ -87,6 +88,7 @@ def build(told: Handover) -> Application:
             *explaining.endpoints(running, cluster, store),
             *bucket_profiles.endpoints(defaults),
             *redundancy.endpoints(by_bucket),
+            *limiting.seeing(store, cluster),
             *admin_gate.configuring(settings),
         ],
     )

@@ -49,6 +49,7 @@ from app.services.gate.object_acls import ObjectAcls
 from app.services.gate.ownership import Ownership
 from app.services.identity.control import Control
 from app.services.identity.iam import Iam
+from app.services.limits.quotas import Quotas
 from app.services.objects.appending import Appends
 from app.services.objects.copying import Copying
 from app.services.objects.deleting import Deleting
@@ -59,7 +60,7 @@ from app.services.objects.multipart import Multipart
 from app.services.objects.objects import Objects
 from app.services.objects.renaming import Renaming
 from app.services.objects.tagging import Tagging
-from roles import backgrounds, control_plane, master_keys, sessions
+from roles import backgrounds, control_plane, limiting, master_keys, sessions
 from roles.auditing import Auditing
 from roles.data_dir import DataDir
 from roles.running import SOURCES, Application, Running
@@ -101,7 +102,7 @@ def application(running: Running, ground: Ground) -> Application:
         SOURCES,
         Observer(running, logs, Auditing(running)).observe,
         lambda request_id, error: running.log.failure("request failed", error, request_id=request_id),
-        Porch(settings.s3_domain, Peers(settings.trusted_proxies), sites, query),
+        Porch(settings.s3_domain, Peers(settings.trusted_proxies), sites, query, limiting.rates(running, cluster)),
     )
     # Flask stays the application gunicorn serves; S3 needs none of its routing, which costs more than S3's own work.
     flask = Flask("zapfs", static_folder=None)
@@ -127,7 +128,8 @@ def _surface(running: Running, ground: Ground, sealing: Sealing) -> tuple[Surfac
         store, guard, ownership, SOURCES, Defaults(settings.object_ownership, settings.block_public_access)
     )
     profiles = Profiles(lambda: cluster.state().placement)
-    drafts = Drafts(guard, ownership, sealing, settings.storage_classes, profiles)
+    quotas = Quotas(store, cluster.state, metrics.limited)
+    drafts = Drafts(guard, ownership, sealing, settings.storage_classes, profiles, quotas)
     blobs = Blobs(store, chunks, BufferPool(settings.buffer_budget_bytes), running.offload, SOURCES)
     reading = Reading(store, chunks, SOURCES)
     board = FileReadBoard(DataDir(settings.data_dir).reads)

@@ -144,6 +144,7 @@ S3_ERRORS: Mapping[str, tuple[int, str]] = {
     "OwnershipControlsNotFoundError": (404, "The bucket ownership controls were not found"),
     "PermanentRedirect": (301, "The bucket must be addressed using the specified endpoint."),
     "PreconditionFailed": (412, "At least one of the pre-conditions you specified did not hold"),
+    "QuotaExceeded": (403, "The quota is exceeded."),
     "ReplicationConfigurationNotFoundError": (404, "The replication configuration was not found"),
     "RequestExpired": (400, "Request has expired."),
     "RequestHeaderSectionTooLarge": (400, "Your request header section exceeds the maximum allowed size."),

@@ -295,3 +295,14 @@ ADMIN_WAIT_SECONDS_MAX: Final = 60  # it waits 1, 2, 4 ... seconds, and so many 
 ADMIN_FAILURES_KEPT_SECONDS: Final = 900  # without a further one
 ADMIN_ADDRESSES_MAX: Final = 10_000  # pairs of address and access key remembered for it
 ADMIN_KEY_CHARS_COUNTED: Final = 128  # of an access key: IAM's longest
+
+# --- quotas and rates (app/services/limits; docs/design/limits.md)
+QUOTA_SEEN_MS_MAX: Final = 1_000  # a worker believes so long what a bucket or account was counted to hold
+QUOTAS_REMEMBERED_MAX: Final = 10_000  # of one worker; then all are looked up anew
+RATE_BURST_SECONDS: Final = 0.5  # of a rate that may be taken at once
+RATE_RETRY_SECONDS_MAX: Final = 60  # Retry-After
+RATE_LEVELS_MAX: Final = 20_000  # of one worker
+RATE_COLUMNS: Final = 32  # workers of a node that count apart; with the cells 8 MiB of shared memory
+RATE_CELLS: Final = 16_384  # scopes with rates of one run; more than LIMITS_MAX
+LIMIT_MAX: Final = 2**62  # of one quota or rate; sums stay in 64 bits
+BUCKETS_PAGE_MAX: Final = 100  # buckets with their usage in one answer of administration

@@ -28,6 +28,7 @@ from app.faces.http.query.room import Noted
 from app.faces.http.wire import Environ, Request, Response, StartResponse
 from app.services.call import Call, Facts, Sources, Stages
 from app.services.gate.access import ANONYMOUS, Access, Identity
+from app.services.limits.rates import Charge
 
 RETRY_AFTER_SECONDS: Final = "1"
 _CHARGED: Final = ("x-amz-request-charged", "requester")
@@ -47,6 +48,7 @@ class _Story:
     remote: str = ""
     error: S3Error | None = None
     stages: Stages = field(default_factory=Stages)
+    charge: Charge | None = None
 
     def note(self, noted: Noted) -> None:
         """What the query room learned of it."""
@@ -92,6 +94,8 @@ class S3Door:
             ("x-amz-id-2", story.host_id),
             ("Server", "ZapFS"),
         )
+        if story.charge is not None:
+            story.charge.moves(_declared(request) + (response.length or 0 if response.pieces else 0))
         wire.begin(response, start_response)
         if response.close is None and isinstance(response.pieces, tuple):
             self._tell(story, response.status, response.length if response.pieces else 0)
@@ -115,9 +119,11 @@ class S3Door:
         if self._porch.websites is not None:
             bucket = self._porch.websites.bucket_of(request.headers.get("host", ""))
             if bucket:
+                self._admit(story, bucket)
                 return self._porch.websites.visit(request, bucket, self._call(story, request, secure))
         query = self._porch.query
         if query is not None and query.is_meant(request) and not self._signed(request).bucket_of_host:
+            self._admit(story, "")
             return query.answer(request, self._call(story, request, secure), story.note)
         wrong: S3Error | None = None
         meant = request
@@ -129,6 +135,7 @@ class S3Door:
         operation = story.operation
         if operation.name not in PREFLIGHTS:
             story.identity = self._access.authenticate(self._signed(request), self._sources.now_ms())
+        self._admit(story, operation.bucket)
         if wrong is not None:
             raise wrong
         call = self._call(story, meant, secure)
@@ -138,6 +145,11 @@ class S3Door:
         if story.stages.charged:
             response.headers.append(_CHARGED)
         return response
+
+    def _admit(self, story: _Story, bucket: str) -> None:
+        """Raises SlowDown where a rate is reached."""
+        if self._porch.rates is not None:
+            story.charge = self._porch.rates.admit(story.identity.caller.account_id, bucket, _declared(story.request))
 
     def _call(self, story: _Story, meant: Request, secure: bool) -> Call:
         """The request as the use cases see it. References only: what a policy asks is looked up when it asks."""
@@ -175,7 +187,7 @@ class S3Door:
         headers = list(error.headers.items())
         if error.status == 304:
             return Response(304, headers)
-        if error.status == 503:
+        if error.status == 503 and "Retry-After" not in error.headers:
             headers.append(("Retry-After", RETRY_AFTER_SECONDS))
         headers.append(("Content-Type", "application/xml"))
         if story.request.method == "HEAD":
@@ -186,6 +198,9 @@ class S3Door:
 
     def _tell(self, story: _Story, status: int, bytes_out: int) -> None:
         error, request = story.error, story.request
+        received = _received(request)
+        if story.charge is not None:
+            story.charge.moves(received + bytes_out)
         self._observe(
             Record(
                 request_id=story.request_id,
@@ -197,7 +212,7 @@ class S3Door:
                 reason="" if error is None else error.reason,
                 access_key_id=story.identity.caller.access_key_id,
                 remote=story.remote,
-                bytes_in=_received(request),
+                bytes_in=received,
                 bytes_out=bytes_out,
                 seconds=perf_counter() - story.begun,
                 stages=story.stages.seconds,
@@ -218,10 +233,13 @@ class S3Door:
 
 def _received(request: Request) -> int:
     """Bytes taken from the client: what was declared, less what is still to come."""
+    return max(0, _declared(request) - (request.body.length or 0))
+
+
+def _declared(request: Request) -> int:
+    """Bytes of the body, 0 where nothing tells."""
     declared = request.headers.get("content-length", "")
-    if not (declared.isascii() and declared.isdigit()):
-        return 0
-    return max(0, int(declared) - (request.body.length or 0))
+    return int(declared) if declared.isascii() and declared.isdigit() else 0
 
 
 class _Outgoing:

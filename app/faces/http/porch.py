@@ -1,4 +1,4 @@
-"""What stands before the operations: hosts, proxies, buckets served as websites, and the query API of IAM and STS.
+"""What stands before the operations: hosts, proxies, rates, buckets served as websites, IAM's and STS's query API.
 
 Knows where each is asked. Must not know their rules: whoever serves them is handed in by the builders.
 """
@@ -11,6 +11,7 @@ from app.faces.http.peers import NO_PROXY, Peers
 from app.faces.http.query.room import QueryRoom
 from app.faces.http.wire import Request, Response
 from app.services.call import Call
+from app.services.limits.rates import Rates
 
 
 class Websites(Protocol):
@@ -31,6 +32,7 @@ class Porch:
     peers: Peers = NO_PROXY
     websites: Websites | None = None
     query: QueryRoom | None = None
+    rates: Rates | None = None
 
 
 OPEN_PORCH: Final = Porch()

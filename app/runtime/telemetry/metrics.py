@@ -38,6 +38,12 @@ _seconds = Histogram(
 _stages = Counter("zapfs_stage_seconds", "Time requests spent by stage.", ("stage",), registry=_own)
 _failures = Counter("zapfs_task_failures", "Turns of background tasks that failed.", ("task",), registry=_own)
 
+_limited = Counter(
+    "zapfs_limited",
+    "Requests refused by quotas and rates, by scope and what was reached.",
+    ("scope", "of"),
+    registry=_own,
+)
 _audit_dropped = Counter(
     "zapfs_audit_dropped", "Lines of the audit log no sink took in time.", ("sink",), registry=_own
 )
@@ -110,6 +116,11 @@ def flush() -> None:
 def task_failed(task: str) -> None:
     """Count one failed turn of a background task."""
     _failures.labels(task).inc()
+
+
+def limited(scope: str, of: str) -> None:
+    """Count one refusal. `scope`: account, bucket or all; `of`: bytes, objects or requests."""
+    _limited.labels(scope, of).inc()
 
 
 def audit_dropped(sink: str) -> None:

@@ -60,10 +60,12 @@ class Appends:
         self._objects.ask_early(admission, target.key, growth.allow)
         if draft.sealed is not None:
             raise S3Error("InvalidRequest", _ENCRYPTED)
+        self._drafts.quotas.check(call, bucket, size or 0, int(offset == 0))
         needed = integrity_rules.needed(incoming.integrity) | {"MD5"}
         with self._blobs.take_in(call, incoming.body, needed, draft.keeping) as intake:
             checksum = integrity_rules.verify(incoming.integrity, intake.digests, incoming.trailers())
             etag = intake.digests["MD5"].hex()
+            self._drafts.quotas.take(call, bucket, intake.size, int(offset == 0))
             part = Part(intake.ref_id, 1, intake.ref_id, intake.size, etag, call.now_ms, checksum)
             first = Version(
                 bucket_id=bucket.bucket_id,

@@ -125,6 +125,7 @@ class Copying:
             read = self.source(call, request.source, request.selection)
             _refuse_no_change(request, read.version)
             copy = self._copy_of(call, bucket, request, read.version)
+            self._drafts.quotas.check(call, bucket, read.version.size, 1)
             try:
                 if copy.needs_bytes(read.version):
                     stored = self.read_through(call, bucket, read.version, copy)

@@ -19,6 +19,7 @@ from app.services.content.profiles import HERE, NO_PROFILES, Keeping, Profiles
 from app.services.content.sealing import Sealed, Sealing, etag
 from app.services.gate.guard import Guard
 from app.services.gate.ownership import Ownership
+from app.services.limits.quotas import NO_QUOTAS, NoQuotas, Quotas
 
 
 class Draft(NamedTuple):
@@ -50,7 +51,9 @@ class Drafts:
         sealing: Sealing,
         storage_classes: Collection[str] = (STANDARD,),
         profiles: Profiles = NO_PROFILES,
+        quotas: Quotas | NoQuotas = NO_QUOTAS,
     ) -> None:
+        self.quotas = quotas
         self.sealing = sealing
         self.profiles = profiles
         self._guard = guard

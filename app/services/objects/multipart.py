@@ -105,6 +105,7 @@ class Multipart:
             raise S3Error("EntityTooLarge", fields={"MaxSizeAllowed": str(limits.PART_BYTES_MAX)})
         bucket = self._admitted(call, target, "s3:PutObject")
         upload = self._found(bucket, target)
+        self._drafts.quotas.check(call, bucket, incoming.body.length or 0, 1)
         algorithm = part_checksum_algorithm(upload, incoming.integrity.algorithm)
         wanted = {"MD5", *integrity_rules.needed(incoming.integrity), *([algorithm] if algorithm else [])}
         sealed = self._drafts.sealing.of_part(call, upload)
@@ -192,6 +193,7 @@ class Multipart:
             checksum=assembly.checksum,
             part_count=len(assembly.parts),
         )
+        self._drafts.quotas.take(call, bucket, assembly.size, 1)
         announce = announcing(call, bucket, "ObjectCreated:CompleteMultipartUpload")
         completion = Completion(version, assembly.parts, check, replacing_check(call, bucket), announce)
         with call.stages.timed("commit"):

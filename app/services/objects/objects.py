@@ -109,6 +109,7 @@ class Objects:
             raise S3Error("EntityTooLarge", fields={"MaxSizeAllowed": str(limits.PUT_BYTES_MAX)})
         if check is not None or admission.judge is not None:
             self.ask_early(admission, target.key, check)
+        self._drafts.quotas.check(call, bucket, size or 0, 1)
         draft = self._drafts.draft(call, bucket, target.key, wanted)
         needed = integrity_rules.needed(incoming.integrity) | {"MD5"}
         keeping = draft.keeping if draft.keeping.profile else self._here
@@ -145,7 +146,10 @@ class Objects:
         check: Check | None,
         moved_from: tuple[bytes, Check | None] | None = None,
     ) -> Stored:
-        """Publish what `intake` took in as `version`. Raises NoSuchBucket when the bucket is gone by now."""
+        """Publish what `intake` took in as `version`. Raises NoSuchBucket when the bucket is gone by now, QuotaExceeded
+        unless it is there already under another key."""
+        if moved_from is None:
+            self._drafts.quotas.take(call, bucket, version.size, 1)
         replaced_check, announce = replacing_check(call, bucket), created(call, bucket)
 
         def publish(content: Content, uploaded: frozenset[bytes], pinned: bool) -> Version:
