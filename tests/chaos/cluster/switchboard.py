@@ -24,6 +24,7 @@ INNER: Final = "127.0.0.1"
 OUTER: Final = "127.0.1.1"
 _PIECE_BYTES: Final = 256 * 1024
 _RESET: Final = struct.pack("ii", 1, 0)
+_NOBODY: Final = -1  # no session: 0 is one, of processes whose session began outside of this pid namespace
 Rule = tuple[str, float]
 
 
@@ -121,6 +122,7 @@ async def _connect(board: Board, near: socket.socket, peer_port: int, at: tuple[
     target, port = at
     far = socket.socket()
     link = Link((peer_port, port), target, near, far)
+    board.opened.forget(link.ports)  # an earlier connection's, found once more after it was over here
     board.links.add(link)
     try:
         for end in (near, far):
@@ -162,10 +164,10 @@ class Openers:
         self._known: dict[tuple[int, int], int] = {}
 
     def session(self, ports: tuple[int, int], members: dict[int, str]) -> int:
-        """The session of the process that has the opener's end; 0 when that is gone."""
+        """The session of the process that has the opener's end; _NOBODY when that is gone or no member's."""
         if ports not in self._known:
             self._known |= _looked_up(members)
-        return self._known.get(ports, 0)
+        return self._known.get(ports, _NOBODY)
 
     def forget(self, ports: tuple[int, int]) -> None:
         """The connection is over; its ports may be anybody's next."""
