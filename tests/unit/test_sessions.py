@@ -7,7 +7,7 @@ import pytest
 from app.adapters.cluster.sealing import Sealer
 from app.adapters.sessions import SessionTokens
 from app.core import limits
-from app.core.cluster import Holder, RemoveKey, Rename, SetDisabled, SetKeyActive, Who
+from app.core.cluster import AccessKey, Holder, RemoveKey, Rename, SetDisabled, SetKeyActive, Who
 from app.core.errors import S3Error
 from app.core.sessions.session import Party, Session, decode, encode
 from app.services.gate.callers import Callers, Tokens
@@ -203,6 +203,7 @@ DEATHS = {
     "the account was made again": lambda room: room.change(created_ms=99),
     "the key is inactive": lambda room: room.submit(SetKeyActive("c", Holder("team", "mia"), "AKIAMIA", False)),
     "the key is gone": lambda room: room.submit(RemoveKey("c", Holder("team", "mia"), "AKIAMIA")),
+    "the key was made again": lambda room: room.set_user("mia", keys=(AccessKey("AKIAMIA", b"s", created_ms=99),)),
     "the role was made again": lambda room: room.set_role(unique_id="AROANEW"),
     "the role is gone": lambda room: room.change(roles={}),
 }

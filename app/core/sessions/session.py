@@ -29,7 +29,8 @@ class Party(NamedTuple):
 
     `kind`: root, user, role or oidc-provider. `account_ms`: when the account was made, so that another one of the same
     id is not taken for it; `unique_id` does this for users and roles (of a provider: when it was made). `access_key`:
-    the long-term key the session began with, "" for none.
+    the long-term key the session began with, "" for none; `key_ms`: when that was made, for another one may be called
+    the same.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class Party(NamedTuple):
     name: str = ""
     unique_id: str = ""
     access_key: str = ""
+    key_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

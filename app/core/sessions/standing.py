@@ -72,7 +72,7 @@ def _found(state: ClusterState, party: Party) -> _Found | None:
         provider = account.oidc_providers.get(party.name)
         if provider is None or str(provider.created_ms) != party.unique_id:
             return None
-    if party.access_key and not _has_key(account, entity, party.access_key):
+    if party.access_key and not _has_key(account, entity, party):
         return None
     return _Found(account, entity)
 
@@ -85,9 +85,10 @@ def _user(account: Account, party: Party) -> User | None:
     return user
 
 
-def _has_key(account: Account, entity: User | Role | None, access_key: str) -> bool:
+def _has_key(account: Account, entity: User | Role | None, party: Party) -> bool:
     keys = entity.keys if isinstance(entity, User) else account.keys
-    return any(key.access_key == access_key and key.active for key in keys)
+    began = (party.access_key, party.key_ms)
+    return any((key.access_key, key.created_ms) == began and key.active for key in keys)
 
 
 def _principal(account: Account, entity: User | Role | None, session: Session) -> Principal:

@@ -149,11 +149,13 @@ class Sessions:
 
     def _party(self, call: Call) -> Party:
         """The holder of a long-term key."""
-        account, caller = self._account(call), call.caller
-        if caller.identity.kind == "root":
-            return Party(ROOT, account.account_id, account.created_ms, access_key=caller.access_key_id)
-        who = caller.identity
-        return Party(USER, account.account_id, account.created_ms, who.name, who.unique_id, caller.access_key_id)
+        account, access_key, who = self._account(call), call.caller.access_key_id, call.caller.identity
+        users = (one for one in account.users.values() if one.unique_id == who.unique_id)
+        keys = account.keys if who.kind == "root" else next((one.keys for one in users), ())
+        key_ms = next((key.created_ms for key in keys if key.access_key == access_key), 0)
+        if who.kind == "root":
+            return Party(ROOT, account.account_id, account.created_ms, access_key=access_key, key_ms=key_ms)
+        return Party(USER, account.account_id, account.created_ms, who.name, who.unique_id, access_key, key_ms)
 
     def _began(self, call: Call) -> tuple[Party, ...]:
         session = call.caller.session
