@@ -265,6 +265,12 @@ def test_a_provider_of_identities_is_kept_by_its_url(room):
     assert room.refused("GetOpenIDConnectProvider", OpenIDConnectProviderArn=made) == "NoSuchEntity"
 
 
+def test_no_provider_s_claims_pass_for_condition_keys_of_the_system_s_own(room):
+    for name in ("aws", "aws:principaltag/team", "s3", "sts/x", "ldap", "saml:x"):
+        assert room.refused("CreateOpenIDConnectProvider", Url=f"https://{name}") == "ValidationError"
+    assert room.ask("CreateOpenIDConnectProvider", Url="https://aws.example.com")
+
+
 def test_nobody_in_particular_has_no_account(room):
     call = room.call("AKIAMIA")
     stranger = call.caller._replace(account_id="000000000000", principal=Principal("user", "", "000000000000"))

@@ -55,7 +55,13 @@ _RULES: Final[Mapping[str, Rule]] = rules(
     description=(r"[\t\n\r\x20-\x7e\xa1-\xff]{0,1000}", "up to 1000 printable characters of Latin-1"),
     client_id=(r"\S{1,255}", "1..255 characters without blanks"),
     thumbprint=(r"[0-9A-Za-z]{40}", "40 hex digits"),
-    **{"oidc-provider": (r"[a-z0-9.:-]{1,200}(/[\x21-\x7e]{0,50})?", "an issuer's URL without https://")},
+    # Claims become condition keys by the issuer's name in front: none may pass for a key of the system's own.
+    **{
+        "oidc-provider": (
+            r"(?!(aws|s3|iam|sts|kms|ldap|saml|admin|zapfs)([:/]|$))[a-z0-9.:-]{1,200}(/[\x21-\x7e]{0,50})?",
+            "an issuer's URL without https://, and not called as a service of this system",
+        )
+    },
 )
 
 
