@@ -6,11 +6,12 @@ import pytest
 
 from app.adapters.cluster.sealing import Sealer
 from app.core.cluster import AccessKey, apply
-from app.faces.http.admin import Face, Gate, Probed, accounts, admin_application, identities, permissions, tokens
+from app.faces.http.admin import Face, Gate, Probed, accounts, admin_application, identities, kms, permissions, tokens
 from app.services.call import Sources
 from app.services.identity.commanding import Desk, Identities
 from app.services.identity.control import Control
 from app.services.identity.iam import Iam
+from app.services.identity.kms_keys import KmsKeys
 from app.services.identity.tokens import BearerTokens
 from tests.session_room import TEAM, Room, allow, text, user_arn
 
@@ -34,7 +35,13 @@ class AdminRoom(Room):
         box = self.sealer.box("bearer token")
         self.bearers = BearerTokens(box.seal, box.open, sources.now_ms)
         iam, control = Iam(desk), Control(desk, Sealer(b"k" * 32, os.urandom).seal)
-        rooms = accounts.endpoints(control, iam) + identities.endpoints(iam, control) + permissions.endpoints(iam)
+        keyring = KmsKeys(desk, lambda *_: b"sealed", "here")
+        rooms = (
+            kms.endpoints(keyring)
+            + accounts.endpoints(control, iam)
+            + identities.endpoints(iam, control)
+            + permissions.endpoints(iam)
+        )
         face = Face(Probed(str, lambda: (b"", "")), [*rooms, *tokens.endpoints(self.bearers, self.callers)])
         self.bugs = []
         self.face = admin_application(Gate(self, self.callers, sources, bearers=self.bearers), face, self.bugs.append)
@@ -131,6 +138,19 @@ def test_only_the_operator_itself_changes_its_keys_whatever_its_users_may(room):
     assert room.ask("AKIAOP", "PATCH", root + "/AKIAROOT", active=False) == 403
     assert room.ask("AKIAOP", "DELETE", root + "/AKIAROOT") == 403
     assert room.ask("AKIAROOT", "POST", root) == 201
+
+
+def test_a_key_of_the_keyring_that_may_not_be_touched_is_not_touched_by_its_other_names(room):
+    assert room.ask("AKIAROOT", "POST", "/v1/iam/users", username="op") == 201
+    spared = text(EVERYTHING, {"Effect": "Deny", "Action": "*", "Resource": "arn:aws:zapfs:::kms/keys/k1*"})
+    room.set_user("op", "root", inline={"all": spared}, keys=(AccessKey("AKIAOP", b"s"),))
+    assert room.ask("AKIAROOT", "POST", "/v1/kms/keys", key_id="k1", alias="alias/one") == 201
+    arn = f"arn:aws:kms:here:{'9' * 12}:"
+    for name in ("k1", "alias/one", arn + "key/k1", arn + "alias/one"):
+        assert room.ask("AKIAOP", "PATCH", f"/v1/kms/keys/{name}", enabled=False) == 403
+        assert room.ask("AKIAOP", "POST", f"/v1/kms/keys/{name}/rotate") == 403
+        assert room.ask("AKIAOP", "DELETE", f"/v1/kms/keys/{name}") == 403
+    assert room.ask("AKIAOP", "GET", "/v1/kms/keys") == 200
 
 
 def test_a_token_dies_with_the_secret_it_was_made_for(room):

@@ -1,9 +1,14 @@
 """The keyring's keys. Knows paths and shapes; key material is in no answer. Of the operator's account only."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 from app.core.cluster import KmsKey
 from app.core.limits import KMS_DELETION_DAYS_MAX
-from app.faces.http.admin.endpoints import OF_SYSTEM, Asked, Endpoint, Shape, rows
+from app.faces.http.admin.endpoints import OF_SYSTEM, Asked, Endpoint, ResourceOf, Shape, rows
 from app.faces.http.admin.times import shown_time
+from app.services.identity.commanding import CommandRefused
 from app.services.identity.kms_keys import KmsKeys
 
 
@@ -51,7 +56,17 @@ _ONE = _ALL + "/{key_id*}"
 
 
 def endpoints(keys: KmsKeys) -> list[Endpoint]:
-    """A key is named by its id, an alias or the ARN of either."""
+    """A key is named by its id, an alias or the ARN of either; policies name it by its id however it was named."""
+
+    def by_id(key_path: str) -> ResourceOf:
+        def resource(_: str, names: Mapping[str, str], __: Any) -> str:
+            try:
+                key_id = keys.find(names["key_id"]).key_id
+            except CommandRefused:
+                key_id = names["key_id"]
+            return "arn:aws:zapfs:::" + key_path.replace("{key_id*}", key_id).lstrip("/")
+
+        return resource
 
     def listed(_: Asked) -> KmsKeysShape:
         return KmsKeysShape(keys=[_shown(key) for key in keys.listed()])
@@ -75,7 +90,7 @@ def endpoints(keys: KmsKeys) -> list[Endpoint]:
         return get(asked)
 
     anew = "New material for what is encrypted from now on; the older stays for what it encrypted."
-    return rows(
+    made = rows(
         OF_SYSTEM,
         ("GET", _ALL, "ListKmsKeys", "Every key of the keyring.", listed, None, KmsKeysShape),
         ("POST", _ALL, "CreateKmsKey", "A key for SSE-KMS.", create, NewKmsKeyShape, KmsKeyShape),
@@ -84,6 +99,7 @@ def endpoints(keys: KmsKeys) -> list[Endpoint]:
         ("PATCH", _ONE, "UpdateKmsKey", "Enable or disable a key.", change, KmsKeyChangeShape, KmsKeyShape),
         ("DELETE", _ONE, "ScheduleKmsKeyDeletion", "Disable it, to go later.", delete, DeletionShape, KmsKeyShape),
     )
+    return [replace(one, resource=by_id(one.path)) if "{key_id*}" in one.path else one for one in made]
 
 
 def _shown(key: KmsKey) -> KmsKeyShape:
