@@ -13,14 +13,14 @@ def status(answer: Row) -> list[str]:
     """Everything at a glance."""
     devices, transition = answer["devices"], answer["transition"]
     healed = "yes" if answer["healed"] else "no: " + "; ".join(answer["not_healed_because"])
-    down = [node_id for node_id, state in answer["nodes"].items() if state != "up"]
+    nodes = {state: [one for one, its in answer["nodes"].items() if its == state] for state in _NODE_STATES}
     states = ", ".join(f"{devices[state]} {state}" for state in ("in", "waiting", "draining", "out") if devices[state])
     filled = f"{devices['filled_percent']} % of {amount(devices['bytes_total'])} filled"
     lines = [
         f"cluster     {answer['cluster_id'] or 'not founded yet'}",
         f"epoch       {answer['epoch']}, of control state {answer['version']}",
         f"healed      {healed}",
-        f"nodes       {len(answer['nodes']) - len(down)} up, {len(down)} down{': ' + ', '.join(down) if down else ''}",
+        f"nodes       {_nodes(nodes)}",
         f"devices     {states or 'none'}; {filled}",
         f"transition  {_transition(transition)}",
         "",
@@ -28,6 +28,19 @@ def status(answer: Row) -> list[str]:
     profiles = [_of(one, _PROFILE_COLUMNS) for one in answer["profiles"]]
     work = [_of(one, _WORK_COLUMNS) | _pace(one) for one in answer["work"]]
     return [*lines, *table(profiles), "", *table(work)]
+
+
+_NODE_STATES = ("up", "down", "unknown")
+
+
+def _nodes(nodes: Mapping[str, Sequence[str]]) -> str:
+    """How many; those that are not up by name."""
+    pieces = [f"{len(nodes['up'])} up"]
+    for state in ("down", "unknown"):
+        names = nodes[state]
+        if names or state == "down":
+            pieces.append(f"{len(names)} {state}{': ' + ', '.join(names) if names else ''}")
+    return ", ".join(pieces)
 
 
 _PROFILE_COLUMNS = (

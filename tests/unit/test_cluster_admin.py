@@ -168,6 +168,22 @@ def test_nothing_short_unswept_moving_or_down_is_called_healed(rig):
     assert "a transition is in flight" in rig.json("status")["not_healed_because"]
 
 
+def test_a_node_a_new_leader_has_not_heard_of_is_unknown_and_not_called_down(rig):
+    rig.register(1, 2)
+    rig("add", "--waiting")
+    rig.settle()
+    rig.heard.nodes.clear()
+    rig.beat(1)
+    told = rig.json("status")
+    assert told["nodes"] == {"file-1": "up", "file-2": "unknown"}
+    assert told["not_healed_because"] == ["node file-2 is unknown"]
+    assert "1 up, 0 down, 1 unknown: file-2" in rig("status")
+    assert {one["node_id"]: one["status"] for one in rig.json("devices")["devices"]}["file-2"] == "unknown"
+    rig.heard.silence("file-1")
+    assert rig.json("status")["nodes"] == {"file-1": "down", "file-2": "unknown"}
+    assert [one["up"] for one in rig.json("nodes")["nodes"]] == [False, None]
+
+
 def test_a_node_is_drained_and_then_removed_with_its_devices(rig):
     rig.register(1, 2, 3, 4)
     rig("add", "file-1", "file-2", "file-3", "7", "8")

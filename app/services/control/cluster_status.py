@@ -15,7 +15,7 @@ from app.core.layout.reports import DeviceReport, LedgerReport, NodeHealth, Node
 from app.ports.cluster import Beats, Cluster
 
 Plain = dict[str, Any]
-_UP = "up"
+_UP, _DOWN, _UNKNOWN = "up", "down", "unknown"
 _REDUNDANCY = ("full", "reduced", "critical", "lost", "unswept")
 
 
@@ -40,7 +40,7 @@ class ClusterStatus:
             "epoch": placement.current.epoch,
             "healed": not against,
             "not_healed_because": against,
-            "nodes": {one["node_id"]: "up" if one["up"] else "down" for one in self.nodes()},
+            "nodes": {node_id: _node_status(health.get(node_id)) for node_id in sorted({*placement.nodes, *health})},
             "devices": _devices_summed(placement, health),
             "transition": self._transition(placement),
             "profiles": self.profiles(),
@@ -67,7 +67,8 @@ class ClusterStatus:
         }
 
     def nodes(self) -> list[Plain]:
-        """One row for each file host, and each gateway that was heard of."""
+        """One row for each file host, and each gateway that was heard of. `up`: None when the managers' leader has
+        not heard of the node yet, as for a moment after each election."""
         placement, health, now_ms = self._cluster.state().placement, self._beats.health(), self._now_ms()
         rows = []
         for node_id in sorted({*placement.nodes, *health}):
@@ -77,7 +78,7 @@ class ClusterStatus:
                 {
                     "node_id": node_id,
                     "role": "file" if node is not None else "" if report is None else report.role,
-                    "up": heard is not None and heard.up,
+                    "up": None if heard is None else heard.up,
                     "heard_s_ago": None if heard is None else max(0, now_ms - heard.seen_ms) // 1000,
                     "address": node.address if node is not None else "" if report is None else report.address,
                     "zone": "" if node is None else node.zone,
@@ -161,11 +162,17 @@ def _device_reports(health: Mapping[str, NodeHealth]) -> dict[int, DeviceReport]
     return {each.number: each for one in health.values() if one.report is not None for each in one.report.devices}
 
 
+def _node_status(heard: NodeHealth | None) -> str:
+    if heard is None:
+        return _UNKNOWN  # heartbeats are in the leader's memory only: a new one has heard of nobody
+    return _UP if heard.up else _DOWN
+
+
 def _status(device: Device, health: Mapping[str, NodeHealth], told: DeviceReport | None) -> str:
-    heard = health.get(device.node_id)
-    if heard is None or not heard.up:
-        return "down"
-    return "unknown" if told is None else told.status
+    status = _node_status(health.get(device.node_id))
+    if status != _UP:
+        return status
+    return _UNKNOWN if told is None else told.status
 
 
 def _percent(part: int, told: DeviceReport) -> int:
@@ -188,12 +195,13 @@ def _against_healed(placement: Placement, health: Mapping[str, NodeHealth]) -> I
     for node_id in sorted({device.node_id for device in placement.devices.values() if device.state == IN}):
         report = next((one for one in reports if one.node_id == node_id), None)
         if report is None:
-            yield f"node {node_id} is down"
+            yield f"node {node_id} is {_node_status(health.get(node_id))}"
         elif report.epoch != placement.current.epoch:
             yield f"node {node_id} has not told of epoch {placement.current.epoch} yet"
     for number, device in sorted(placement.devices.items()):
         status = _status(device, health, told.get(number))
-        if device.state == IN and status not in (_UP, "down"):
+        speaks = _node_status(health.get(device.node_id)) == _UP
+        if device.state == IN and speaks and status != _UP:
             yield f"device {number} is {status}"
     for number in sorted(placement.profiles):
         ledger = _ledger(placement, health, number)
