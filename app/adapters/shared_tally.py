@@ -2,7 +2,7 @@
 
 Knows the file's form and process ids. Must not know limits. A worker writes only in its own column, so that counting
 needs no lock; the file is locked for the moment a worker takes a column or a scope its cell. Nothing in it needs to
-survive the machine. Form, in 8-byte words: gateways up; the workers' process ids; the cells' keys; then for each cell
+survive the machine. Form, in 8-byte words: gateways up; columns ever used; the workers' process ids; the cells' keys; then for each cell
 the workers' requests, and the workers' bytes.
 """
 
@@ -18,7 +18,8 @@ from typing import Final
 from app.core.limits import RATE_CELLS, RATE_COLUMNS
 
 _WORD: Final = 8
-_PIDS: Final = 1
+_USED: Final = 1
+_PIDS: Final = 2
 _KEYS: Final = _PIDS + RATE_COLUMNS
 _COUNTS: Final = _KEYS + RATE_CELLS
 _WORDS: Final = _COUNTS + RATE_CELLS * RATE_COLUMNS * 2
@@ -64,8 +65,9 @@ class SharedTally:
     def total(self, cell: int) -> tuple[int, int]:
         """Over all columns."""
         at = _COUNTS + cell * RATE_COLUMNS * 2
-        middle = at + RATE_COLUMNS
-        return sum(self._words[at:middle]), sum(self._words[middle : middle + RATE_COLUMNS])
+        middle, words = at + RATE_COLUMNS, self._words
+        used = words[_USED]
+        return sum(words[at : at + used].tolist()), sum(words[middle : middle + used].tolist())
 
     def gateways(self) -> int:
         """As the node's keeper last said."""
@@ -94,6 +96,7 @@ class SharedTally:
                 pid = self._words[_PIDS + column]
                 if pid in (0, os.getpid()) or not Path("/proc", str(pid)).exists():
                     self._words[_PIDS + column] = os.getpid()
+                    self._words[_USED] = max(self._words[_USED], column + 1)
                     return column
         return RATE_COLUMNS - 1
 
