@@ -76,18 +76,15 @@ def build(told: Handover) -> Application:
         lambda: {**backgrounds.collection_gauges(gc), **acting.gauges(), **following.gauges(cluster)}
     )
     unready = Readiness(told, store, lambda: _unknowing(cluster.state(), sealer) or database.reason()).reason
-    by_bucket = RedundancyOfBuckets(
-        store, bytes_of.hosts.device, lambda: View(cluster.state().placement, frozenset(), cluster.health())
-    )
-    defaults = BucketProfiles(store, lambda: cluster.state().placement)
+    view = lambda: View(cluster.state().placement, frozenset(), cluster.health())  # noqa: E731 -- asked each time
     face = Face(
         Probed(unready, lambda: (metrics.exposition(gauges), metrics.CONTENT_TYPE), lambda: following.remark(cluster)),
         [
             *collection.endpoints(lambda: asdict(gc.status()), lambda: asdict(collect(hurry=True))),
             *lifecycle.endpoints(acting.lifecycle),
             *explaining.endpoints(running, cluster, store),
-            *bucket_profiles.endpoints(defaults),
-            *redundancy.endpoints(by_bucket),
+            *bucket_profiles.endpoints(BucketProfiles(store, lambda: cluster.state().placement)),
+            *redundancy.endpoints(RedundancyOfBuckets(store, bytes_of.hosts.device, view)),
             *limiting.seeing(store, cluster),
             *admin_gate.configuring(settings),
         ],
