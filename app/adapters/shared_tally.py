@@ -2,8 +2,8 @@
 
 Knows the file's form and process ids. Must not know limits. A worker writes only in its own column, so that counting
 needs no lock; the file is locked for the moment a worker takes a column or a scope its cell. Nothing in it needs to
-survive the machine. Form, in 8-byte words: gateways up; columns ever used; the workers' process ids; the cells' keys; then for each cell
-the workers' requests, and the workers' bytes.
+survive the machine. Form, in 8-byte words: gateways up; columns ever used; the workers' process ids; the cells' keys;
+then for each cell the workers' requests, and the workers' bytes.
 """
 
 import fcntl
