@@ -13,6 +13,7 @@ from app.adapters.sessions import SessionTokens
 from app.config import Settings
 from app.faces.http.query.sts import StsActions
 from app.ports.cluster import Cluster
+from app.services.gate.slowing import Slowing
 from app.services.identity.commanding import Identities
 from app.services.identity.federation import DirectoryLogins, RoleOf, WebLogins
 from app.services.identity.issuing import Issuing
@@ -30,7 +31,7 @@ def actions(settings: Settings, cluster: Cluster, tokens: SessionTokens) -> StsA
     return StsActions(
         Sessions(cluster, issuing),
         WebLogins(cluster, issuing, issuers),
-        DirectoryLogins(cluster, issuing, _directory(settings), _roles(settings)),
+        DirectoryLogins(cluster, issuing, _directory(settings), _roles(settings), Slowing(SOURCES.now_ms)),
     )
 
 

@@ -8,6 +8,7 @@ from app.adapters.directory import DirectoryPlace, LdapDirectory
 from app.core import limits
 from app.core.errors import S3Error, Unavailable
 from app.services.call import NOBODY
+from app.services.gate.slowing import Slowing
 from app.services.identity.commanding import CommandRefused
 from app.services.identity.federation import DirectoryLogins, RoleOf
 from app.services.identity.sessions import Wanted
@@ -103,7 +104,8 @@ def room():
 
 
 def login(room, ldap, username, password, *roles, **wanted):
-    logins = DirectoryLogins(room, room.issuing, ldap, roles or (RoleOf(STAFF.lower(), ROLE_ARN),))
+    given = roles or (RoleOf(STAFF.lower(), ROLE_ARN),)
+    logins = DirectoryLogins(room, room.issuing, ldap, given, Slowing(lambda: room.now_ms))
     return logins.assume_role(room.call_of(NOBODY), username, password, Wanted(**wanted))
 
 
@@ -148,3 +150,24 @@ def test_the_role_s_trust_has_the_last_word(room, ldap):
 
 def test_without_a_directory_nobody_logs_in(room):
     assert refused(room, None, "ann", "ann's password") == "InvalidAction"
+
+
+def test_who_guesses_passwords_is_slowed_before_the_directory_hears_of_it(directory, room, ldap):
+    roles = (RoleOf(STAFF.lower(), ROLE_ARN),)
+    logins = DirectoryLogins(room, room.issuing, ldap, roles, Slowing(lambda: room.now_ms))
+
+    def code(password):
+        try:
+            logins.assume_role(room.call_of(NOBODY), "ann", password, Wanted())
+        except S3Error as error:
+            return error.code
+        return ""
+
+    assert code("ann's password") == ""
+    guesses = limits.ADMIN_FAILURES_FREE + 1
+    assert [code(f"guess {number}") for number in range(guesses)] == ["AccessDenied"] * guesses
+    heard = len(directory.binds)
+    assert code("one more guess") == "SlowDown"
+    assert len(directory.binds) == heard
+    room.now_ms += 1000 * limits.ADMIN_WAIT_SECONDS_MAX
+    assert code("ann's password") == ""

@@ -20,6 +20,7 @@ from app.core.sessions.session import LDAP, OIDC_PROVIDER, WEB_IDENTITY, Party
 from app.ports.cluster import Cluster
 from app.ports.federation import Directories, IdentityRefused, Person, WebIdentities
 from app.services.call import Call
+from app.services.gate.slowing import Slowing
 from app.services.identity.commanding import CommandRefused
 from app.services.identity.issuing import Begun, Issued, Issuing
 from app.services.identity.sessions import Wanted, check_names, found_role, party, seconds_of
@@ -94,24 +95,29 @@ class WebLogins:
 
 
 class DirectoryLogins:
-    """One per process. `roles`: which are given, the first that fits counts. Raises as WebLogins; Unavailable when the
+    """One per process. `roles`: which are given, the first that fits counts. `slowing`: of who guesses passwords, which
+    would reach the directory and lock people out there. Raises as WebLogins; TooManyFailures; Unavailable when the
     directory does not answer."""
 
     def __init__(
-        self, cluster: Cluster, issuing: Issuing, directory: Directories | None, roles: tuple[RoleOf, ...]
+        self,
+        cluster: Cluster,
+        issuing: Issuing,
+        directory: Directories | None,
+        roles: tuple[RoleOf, ...],
+        slowing: Slowing,
     ) -> None:
         self._cluster = cluster
         self._issuing = issuing
         self._directory = directory
         self._roles = roles
+        self._slowing = slowing
 
     def assume_role(self, call: Call, username: str, password: str, wanted: Wanted) -> Issued:
         """Credentials of the role that is given to a person of the directory, if the role's trust policy agrees."""
         if self._directory is None:
             raise CommandRefused("InvalidAction", "There is no directory to ask.")
-        # A directory takes a name with an empty password for a stranger who asks nothing, and says yes.
-        believed = username and password and len(username) + len(password) <= limits.LDAP_NAME_CHARS_MAX
-        person = self._directory.person(username, password) if believed else None
+        person = self._person(self._directory, call.facts.remote, username, password)
         role_arn = "" if person is None else self._role_of(person)
         if person is None or not role_arn:
             raise S3Error("AccessDenied", _NOT_BELIEVED)
@@ -125,6 +131,19 @@ class DirectoryLogins:
         kept = {key: values for key, values in keys.items() if key != "ldap:groups"}
         begun = Begun(LDAP, party(account, role), (), name, seconds, kept)
         return self._issuing.issue(account, begun, wanted.policy, wanted.policy_arns)
+
+    def _person(self, directory: Directories, address: str, username: str, password: str) -> Person | None:
+        # A directory takes a name with an empty password for a stranger who asks nothing, and says yes.
+        if not username or not password or len(username) + len(password) > limits.LDAP_NAME_CHARS_MAX:
+            return None
+        name = username.strip().lower()  # as directories compare them
+        self._slowing.check(address, name)
+        person = directory.person(username, password)
+        if person is None:
+            self._slowing.failed(address, name)
+        else:
+            self._slowing.believed(address, name)
+        return person
 
     def _role_of(self, person: Person) -> str:
         names = {person.dn.lower(), *(group.lower() for group in person.groups)}
