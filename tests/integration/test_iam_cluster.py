@@ -6,6 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +18,14 @@ import pytest
 
 from tests.integration.processes import eventually
 from tests.integration.test_cluster_command import members, running
+from tests.wire.connection import RawClient
 from tests.wire.signer import Credentials
 
 SHAPE = ("--managers", "3", "--gateways", "2", "--hosts", "1", "--devices", "1", "--any-ports")
 GATEWAYS = ("gateway-1", "gateway-2")
 WITHIN_SECONDS = 1.0  # of propagation, see HOUSE.md
+CUT_SECONDS_MAX = 30.0
+CALL_SECONDS_MAX = 15.0  # RELAY_SECONDS_MAX
 
 
 @dataclass
@@ -75,11 +81,10 @@ class Cluster:
         return str(self.curl("manager-1", "/v1/cluster/managers")["leader"])
 
     def kill_manager(self, name: str) -> None:
-        """SIGKILL of a manager's front door and all below it."""
-        (door,) = [
-            pid for pid in members(self.root) if f"{name}.toml".encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
-        ]
-        os.killpg(os.getpgid(door), signal.SIGKILL)
+        """SIGKILL of a manager's front door and all below it; nothing when it is dead already."""
+        for pid in members(self.root):
+            if f"{name}.toml".encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.killpg(os.getpgid(pid), signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +139,30 @@ def test_a_user_made_by_aws_cli_at_one_gateway_serves_at_the_other(cluster: Clus
     assert who["Arn"].endswith(":user/carol")
     denied = cluster.aws("gateway-2", keys, "iam", "create-user", "--user-name", "dave")
     assert "AccessDenied" in denied.stderr
+
+
+@pytest.mark.slow
+def test_gateways_without_managers_serve_with_what_they_have_and_say_since_when(cluster: Cluster) -> None:
+    keys = cluster.operator
+    client = RawClient("127.0.0.1", cluster.kept["ports"]["gateway-1.s3_bind"], keys)
+    assert ready(cluster, "gateway-1") == (200, "ready\n")
+    for number in (1, 2, 3):
+        cluster.kill_manager(f"manager-{number}")
+    # Heartbeats may be late for so long before anybody calls the managers gone.
+    assert eventually(lambda: "; cut off from the managers for " in ready(cluster, "gateway-1")[1], CUT_SECONDS_MAX)
+    assert ready(cluster, "gateway-1")[0] == 200
+    assert client.call("GET", "/").status == 200
+    begun = time.monotonic()
+    refused = cluster.aws("gateway-1", keys, "iam", "create-user", "--user-name", "late")
+    assert "(ServiceUnavailable)" in refused.stderr
+    assert time.monotonic() - begun < CALL_SECONDS_MAX
+
+
+def ready(cluster: Cluster, gateway: str) -> tuple[int, str]:
+    """What a gateway says of itself on its operations port."""
+    try:
+        with urllib.request.urlopen(cluster.address(f"{gateway}.ops_bind") + "/ready", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
