@@ -1,4 +1,4 @@
-"""How exact rates are over the workers of a real server, and what they cost a request: python -m tests.bench.limits
+"""How exact limits are over the workers of a real server, and what they cost a request: python -m tests.bench.limits
 
 Knows a server's command line and its own clock. Not part of `make test`: what it says depends on the machine.
 """
@@ -76,7 +76,32 @@ def exactness(directory: Path) -> None:
     sys.stdout.write(f"{len(statuses) / SECONDS:.0f} asked a second, {through:.0f} let through, {RATE} allowed\n")
 
 
+def overshoot(directory: Path) -> None:
+    """Objects that four workers take beyond a quota of 1,500, of eight clients that write on."""
+    with Server(directory / "full", workers=WORKERS, dev=True) as server:
+        ask(server.s3_port, "PUT", "/full", b"", "s3")
+        ask(server.admin_port, "PUT", "/v1/limits/bucket/full", json.dumps({"objects": 1_500}).encode(), "zapfs")
+        time.sleep(1.2)  # in force in every worker
+        taken: list[int] = []
+
+        def fill(client: int) -> None:
+            count = 0
+            while ask(server.s3_port, "PUT", f"/full/{client}-{count}", bytes(4096), "s3") == 200 or len(taken) < 1_400:
+                count += 1
+                taken.append(count)
+
+        clients = [threading.Thread(target=fill, args=(number,)) for number in range(CLIENTS)]
+        begun = time.monotonic()
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+        rate = len(taken) / (time.monotonic() - begun)
+    sys.stdout.write(f"{len(taken)} objects taken of 1,500 allowed, at {rate:.0f} a second\n")
+
+
 if __name__ == "__main__":
     with temporary_directory(os.environ.get("TMPDIR")) as where:
         cost(where)
         exactness(where)
+        overshoot(where)
