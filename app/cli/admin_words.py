@@ -24,6 +24,7 @@ WORDS: Final[Mapping[str, Mapping[str, Word]]] = {
     "key": KEY_WORDS,
     "kms": system_words.KMS_WORDS,
     "bucket": BUCKET_WORDS,
+    "limit": system_words.LIMIT_WORDS,
     "cluster": {**CLUSTER_WORDS, **MANAGER_WORDS},
     "lifecycle": system_words.LIFECYCLE_WORDS,
     "gc": system_words.GC_WORDS,

@@ -13,6 +13,7 @@ SUBJECTS: Final[Mapping[str, str]] = {
     "key": "access keys of a user; those of an account itself: account key",
     "kms": "the keyring's keys",
     "bucket": "buckets: asked of a gateway",
+    "limit": "quotas and rates of accounts and buckets",
     "cluster": "the machines of a cluster",
     "gc": "collection of freed chunks",
     "lifecycle": "how a bucket's lifecycle rules went, and what they would do now",
@@ -35,6 +36,7 @@ ARGUMENTS: Final[Mapping[str, str]] = {
     "grpc_address": "HOST:PORT",
     "raft_address": "HOST:PORT",
     "replaced": "the manager whose place is taken",
+    "kind": "account or bucket; all for everybody together",
     "request_id": "what the answer's x-amz-request-id said",
     "principal": "ARN of a user, a role or an account's root; or anonymous",
     "action": "s3:GetObject",
@@ -70,6 +72,10 @@ ARGUMENTS: Final[Mapping[str, str]] = {
     "inline": "contents up to so much lie in their rows, 4KiB",
     "after": "go on there: what the answer before told",
     "seconds": "how long it is good for",
+    "bytes": "of all versions together, 10GiB",
+    "objects": "how many versions",
+    "requests_per_s": "requests a second",
+    "bytes_per_s": "bytes a second in and out, 64MiB",
 }
 METAVARS: Final[Mapping[str, str]] = {
     "tag": "KEY=VALUE",

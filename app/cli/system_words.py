@@ -1,4 +1,4 @@
-"""The words of `zapfs admin` for what is one for the whole system: keyring, backups, configuration, tokens.
+"""The words of `zapfs admin` for what is one for the whole system: keyring, limits, backups, configuration, tokens.
 
 Knows arguments and the requests they become.
 """
@@ -6,10 +6,20 @@ Knows arguments and the requests they become.
 from collections.abc import Mapping
 from typing import Final
 
-from app.cli.words import Word, chosen, fixed, number
+from app.cli.sizes import size
+from app.cli.words import Content, Given, Word, chosen, fixed, number
 
 _KMS: Final = "/v1/kms/keys"
 _KMS_KEY: Final = _KMS + "/{key}"
+_LIMIT: Final = "/v1/limits/{kind}/{name}"  # of all together there is one, without a name
+_SIZES: Final = ("bytes", "bytes_per_s")
+_COUNTS: Final = ("objects", "requests_per_s")
+
+
+def _limits(given: Given) -> Content:
+    """All four: a limit that was not given is none."""
+    counts = {name: number(given, name, name).get(name, 0) for name in _COUNTS}
+    return {**counts, **{name: size(given[name]) if given.get(name) else 0 for name in _SIZES}}
 
 
 KMS_WORDS: Final[Mapping[str, Word]] = {
@@ -31,6 +41,19 @@ KMS_WORDS: Final[Mapping[str, Word]] = {
     "delete": Word(
         "schedule its deletion", "DELETE", _KMS_KEY, ("key",), ("days",), lambda given: number(given, "days", "days")
     ),
+}
+LIMIT_WORDS: Final[Mapping[str, Word]] = {
+    "list": Word("every quota and rate that was set", "GET", "/v1/limits"),
+    "show": Word("of an account, a bucket or all", "GET", _LIMIT, ("kind", "name?")),
+    "set": Word(
+        "replace what an account, a bucket or all may take; what is not given is without limit",
+        "PUT",
+        _LIMIT,
+        ("kind", "name?"),
+        (*_SIZES, *_COUNTS),
+        _limits,
+    ),
+    "delete": Word("without limits again", "DELETE", _LIMIT, ("kind", "name?")),
 }
 MASTER_KEY_WORDS: Final[Mapping[str, Word]] = {
     "status": Word("how much is sealed under which master key", "GET", "/v1/master-key"),

@@ -11,6 +11,13 @@ Settled = Callable[[Any], tuple[float, str] | None]
 """Answer of GET /v1/cluster -> share done (0..1) and what is left for people; None when nothing is."""
 
 
+class _Filled(dict[str, str]):
+    """What goes into a path. An argument that may be missing stands at its end, and leaves nothing."""
+
+    def __missing__(self, _: str) -> str:
+        return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     """One verb. `path`: with {argument} in it, escaped when filled. `names`: positional arguments, "NAME?" one that may
@@ -41,7 +48,8 @@ class Word:
         named = {name: quote(str(value), ":") for name, value in given.items() if value and isinstance(value, str)}
         asked = {name: given.get(name) for name in (*(("account",) if self.account else ()), *self.query)}
         query = "&".join(f"{name}={quote(str(value), '')}" for name, value in asked.items() if value)
-        return self.path.format(**named) + (f"?{query}" if query else "")
+        path = self.path.format_map(_Filled(named)).rstrip("/")
+        return path + (f"?{query}" if query else "")
 
 
 def chosen(*names: str) -> Callable[[Given], Content]:
