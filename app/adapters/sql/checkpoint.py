@@ -6,8 +6,12 @@ After WAL_NUDGE_COMMITS operations a process starts a passive checkpoint in a na
 stops nobody; a lock lets one process at a time do it. Under load a passive one never reaches the log's end, so the log
 would grow for ever: past WAL_BYTES_MAX the rest is copied with commits held back (the lock between processes), and the
 log starts over at its beginning. The file is not truncated, because overwriting is cheaper to fsync than growing.
+
+Disk space for a log of that size is taken when a process starts: on a disk that ran full, to the last byte, deletions
+still have where to be written.
 """
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -24,6 +28,7 @@ class Checkpointer:
         self._db = connect(path)
         self._db.execute(f"PRAGMA busy_timeout={int(WAL_READERS_SECONDS_MAX * 1000)}")
         ((self._page_bytes,),) = self._db.execute("PRAGMA page_size").fetchall()
+        _reserve(f"{path}-wal")
         self._turn_fd = os.open(f"{path}.checkpoint", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._commit_fd = os.open(commit_lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._native = Offload(1)
@@ -71,3 +76,18 @@ class Checkpointer:
         """Pages in the log, copied or not."""
         ((_, pages, _),) = self._db.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
         return int(pages)
+
+
+def _reserve(log: str) -> None:
+    """Take disk space for the log, which reads as zeros and ends nowhere else for it: a frame of zeros is none.
+
+    On a disk that is full already nothing can be taken, and deletions take their chance. Raises OSError.
+    """
+    fd = os.open(log, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(fd, 0, WAL_BYTES_MAX)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EOPNOTSUPP, errno.EINVAL):
+            raise
+    finally:
+        os.close(fd)
