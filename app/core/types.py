@@ -241,3 +241,33 @@ class Usage(NamedTuple):
 
     objects: int
     bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlobClaim:
+    """A blob found on a device: which chunk it says it is and which attempt wrote it."""
+
+    blob_id: BlobId
+    chunk_id: ChunkId
+    ref_id: RefId
+
+
+@dataclass(frozen=True, slots=True)
+class GcCounts:
+    """Rows waiting in each queue of the reference protocol."""
+
+    intents: int = 0
+    outbox: int = 0
+    blobs_waiting: int = 0
+    chunks: int = 0
+    chunk_references: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencedBlob:
+    """A live chunk row seen by a consistency check."""
+
+    chunk_id: ChunkId
+    blob_id: BlobId
+    length: int
+    references: int = field(default=0)

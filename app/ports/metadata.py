@@ -12,11 +12,11 @@ Protocol of references and GC: docs/design/write-order.md.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from app.core.types import (
     Attributes,
+    BlobClaim,
     BlobId,
     Bucket,
     BucketId,
@@ -24,7 +24,9 @@ from app.core.types import (
     ChunkId,
     Content,
     ContentPage,
+    GcCounts,
     Part,
+    ReferencedBlob,
     RefId,
     Task,
     Upload,
@@ -132,36 +134,6 @@ class Deletion(NamedTuple):
 
     removed: Version | None = None
     marker: Version | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BlobClaim:
-    """A blob found on a device: which chunk it says it is and which attempt wrote it."""
-
-    blob_id: BlobId
-    chunk_id: ChunkId
-    ref_id: RefId
-
-
-@dataclass(frozen=True, slots=True)
-class GcCounts:
-    """Rows waiting in each queue of the reference protocol."""
-
-    intents: int = 0
-    outbox: int = 0
-    blobs_waiting: int = 0
-    chunks: int = 0
-    chunk_references: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ReferencedBlob:
-    """A live chunk row seen by a consistency check."""
-
-    chunk_id: ChunkId
-    blob_id: BlobId
-    length: int
-    references: int = field(default=0)
 
 
 class MetadataStore(Protocol):
@@ -333,6 +305,11 @@ class MetadataStore(Protocol):
     def publish(self, ref_id: RefId, blobs: Sequence[tuple[ChunkId, BlobId, int]]) -> dict[ChunkId, BlobId]:
         """P3, blobs (with plaintext length) durable already: returns the blob that holds each chunk from now on. Own
         blobs that lost are queued for removal. Conflict when the attempt's reference is gone (blob queued too)."""
+
+    def chunk_replace(self, chunk_id: ChunkId, old: BlobId, new: BlobId) -> BlobId | None:
+        """A live chunk lies in `new`, durable already, instead of `old`, which is queued; manifests go on naming `old`.
+        Returns the blob that holds the chunk: another when it was replaced before (`new` is queued), None when it is
+        not live any more. Conflict when `new` was taken for an orphan."""
 
     def chunk_move(self, move: ChunkMove) -> None:
         """References, entries and release in one transaction. Missing when the content is gone; Conflict when it no

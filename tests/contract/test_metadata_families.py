@@ -15,8 +15,8 @@ from app.adapters.sql.namespace import NamespaceCache
 from app.adapters.sql.session import Session, Values
 from app.adapters.sql.sqlite_database import SqliteDatabase
 from app.adapters.sql.store import SqlStore
-from app.core.types import NULL_PLACE, Task, Version, Versioning
-from app.ports.metadata import Appending, BlobClaim, Completion
+from app.core.types import NULL_PLACE, BlobClaim, Task, Version, Versioning
+from app.ports.metadata import Appending, Completion
 from migrations.run import load, migrate
 from tests.contract.metadata import BUCKET, bucket, chunk, chunked, entry, inline, marker, new_id, part, upload, version
 

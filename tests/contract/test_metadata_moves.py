@@ -1,9 +1,9 @@
-"""The promises about a chunk's move to another profile, held against every MetadataStore."""
+"""The promises about a chunk's move to another profile or blob, held against every MetadataStore."""
 
 import pytest
 
 from app.core.errors import Conflict, Missing
-from app.core.types import ChunkEntry, RefId
+from app.core.types import BlobClaim, ChunkEntry, RefId
 from app.ports.metadata import ChunkMove, MetadataStore
 from tests.contract.metadata import BUCKET, chunk, chunked, drain, entry, inline, marker, new_id
 
@@ -90,3 +90,45 @@ def test_what_was_moved_goes_with_its_version(store: MetadataStore) -> None:
     counts = store.gc_counts()
     assert (counts.chunks, counts.chunk_references, counts.outbox) == (0, 0, 0)
     assert sorted(store.blobs_due(10_000, 10)) == sorted([old.blob_id, new.blob_id])
+
+
+def test_a_replaced_blob_goes_and_the_chunk_lies_in_the_new_one_for_all_who_refer_to_it(store: MetadataStore) -> None:
+    old, new = entry("old"), entry("old")
+    made = store.commit(chunked(b"a", old))
+    assert store.chunk_replace(old.chunk_id, old.blob_id, new.blob_id) == new.blob_id
+    assert store.chunks_live([old.chunk_id]) == {old.chunk_id: new.blob_id}
+    assert store.blobs_due(0, 10) == [old.blob_id]
+    assert store.content_page(made.ref_id, 0).chunks == (old,)
+    late = store.commit(chunked(b"b", old, uploaded=False))
+    assert store.content_page(late.ref_id, 0).chunks == (new,)
+    for key in (b"a", b"b"):
+        store.delete_current(BUCKET, key, marker(key))
+    drain(store)
+    assert sorted(store.blobs_due(10_000, 10)) == sorted([old.blob_id, new.blob_id])
+    assert store.gc_counts().chunks == 0
+
+
+def test_only_the_first_of_two_replacements_holds_and_the_other_is_queued(store: MetadataStore) -> None:
+    old, first, second = entry("old"), entry("old"), entry("old")
+    store.commit(chunked(b"a", old))
+    store.chunk_replace(old.chunk_id, old.blob_id, first.blob_id)
+    assert store.chunk_replace(old.chunk_id, old.blob_id, second.blob_id) == first.blob_id
+    assert sorted(store.blobs_due(0, 10)) == sorted([old.blob_id, second.blob_id])
+
+
+def test_what_is_not_live_is_not_replaced(store: MetadataStore) -> None:
+    old, new, attempt = entry("old"), entry("old"), new_id()
+    assert store.chunk_replace(old.chunk_id, old.blob_id, new.blob_id) is None
+    store.intent_open(attempt, 500)
+    store.pin(attempt, [old.chunk_id])
+    assert store.chunk_replace(old.chunk_id, old.blob_id, new.blob_id) is None
+    assert (store.chunks_live([old.chunk_id]), store.blobs_due(10_000, 10)) == ({}, [])
+
+
+def test_a_blob_taken_for_an_orphan_replaces_nothing(store: MetadataStore) -> None:
+    old, new = entry("old"), entry("old")
+    store.commit(chunked(b"a", old))
+    store.blobs_queue_orphans([BlobClaim(new.blob_id, new.chunk_id, new_id())], 500)
+    with pytest.raises(Conflict):
+        store.chunk_replace(old.chunk_id, old.blob_id, new.blob_id)
+    assert store.chunks_live([old.chunk_id]) == {old.chunk_id: old.blob_id}

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from app.core.errors import Conflict, Missing
-from app.ports.metadata import BlobClaim, Completion, MetadataStore, PartCommit
+from app.core.types import BlobClaim
+from app.ports.metadata import Completion, MetadataStore, PartCommit
 from tests.contract.metadata import BUCKET, chunk, chunked, drain, entry, inline, marker, new_id, part, upload, version
 
 

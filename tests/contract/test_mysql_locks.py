@@ -13,8 +13,8 @@ from app.adapters.sql.mysql.store import MysqlStore
 from app.adapters.sql.mysql.trips import Trips
 from app.core.errors import Conflict, Missing
 from app.core.s3.version_ids import place_of
-from app.core.types import NULL_VERSION, Attributes, Bucket, Versioning
-from app.ports.metadata import BlobClaim, Completion, MetadataStore
+from app.core.types import NULL_VERSION, Attributes, BlobClaim, Bucket, Versioning
+from app.ports.metadata import Completion, MetadataStore
 from tests import mariadb
 from tests.contract.metadata import BUCKET, bucket, chunked, entry, inline, marker, new_id, part, upload, version
 

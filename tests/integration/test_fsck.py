@@ -29,7 +29,7 @@ def test_a_whole_store_is_clean_while_it_runs_after_a_stop_and_after_a_kill(own_
     assert server.client().get_object(Bucket="checked", Key="chunk")["Body"].read() == BODY
 
 
-def test_a_damaged_object_is_named_and_makes_the_exit_code_1_and_the_others_still_read(own_server):
+def test_a_damaged_object_is_named_with_exit_code_1_and_healed_by_its_bytes_sent_again(own_server):
     server = own_server()
     filled(server)
     server.stop()
@@ -44,6 +44,11 @@ def test_a_damaged_object_is_named_and_makes_the_exit_code_1_and_the_others_stil
     server.start()
     assert server.raw().call("GET", "/checked/inline").body == b"small"
     assert server.raw().call("GET", "/checked/chunk").status == 503
+    assert server.raw().call("PUT", "/checked/again", BODY).status == 200
+    for key in ("chunk", "again"):
+        assert server.raw().call("GET", f"/checked/{key}").body == BODY, "bytes sent again heal what shares them"
+    server.stop()
+    assert server.fsck().returncode == 0
 
 
 def test_a_directory_that_is_no_store_is_refused_with_exit_code_1(tmp_path):

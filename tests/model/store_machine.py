@@ -16,6 +16,7 @@ from app.core.s3.version_ids import place_of
 from app.core.types import (
     NULL_PLACE,
     Attributes,
+    BlobClaim,
     BlobId,
     ChunkEntry,
     ChunkId,
@@ -28,7 +29,7 @@ from app.core.types import (
     Version,
     Versioning,
 )
-from app.ports.metadata import Appending, BlobClaim, Commit, Completion, PartCommit
+from app.ports.metadata import Appending, Commit, Completion, PartCommit
 from tests.contract.metadata import BUCKET, OWNER, bucket, chunk, inline, marker, new_id, part, upload, version
 from tests.model.stacks import Stacks, held
 from tests.model.stores import count, opened
@@ -57,6 +58,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.bucket_create(bucket())
         self.model = Stacks()
         self.device: dict[BlobId, tuple[ChunkId, RefId]] = {}
+        self.replaced: set[BlobId] = set()
         self.uploads: dict[RefId, dict[int, tuple[Part, list[ChunkId]]]] = {}
         self.attempts: dict[RefId, list[ChunkId]] = {}
         self.now = 1_000
@@ -269,8 +271,8 @@ class StoreMachine(RuleBasedStateMachine):
             return [page.inline]
         live = self.store.chunks_live([one.chunk_id for one in page.chunks])
         for one in page.chunks:
-            assert self.device[one.blob_id][0] == one.chunk_id
-            assert live[one.chunk_id] == one.blob_id
+            assert self.device[live[one.chunk_id]][0] == one.chunk_id
+            assert one.blob_id == live[one.chunk_id] or one.blob_id in self.replaced
         return [one.chunk_id for one in page.chunks]
 
 
@@ -303,6 +305,18 @@ class SweptMachine(StoreMachine):
             self.commit(ask._replace(pinned=True), list(chunk_ids))
         except Conflict:
             return
+
+    @rule(name=st.sampled_from(["x", "y", "z"]))
+    def replace_blob(self, name: str) -> None:
+        """Somebody found that the chunk cannot be read, and had its bytes in hand."""
+        new = new_id()
+        old = self.store.chunks_live([chunk(name)]).get(chunk(name))
+        self.device[new] = (chunk(name), new_id())
+        if old is None:
+            assert self.store.chunk_replace(chunk(name), new_id(), new) is None
+            return
+        assert self.store.chunk_replace(chunk(name), old, new) == new
+        self.replaced.add(old)
 
     @rule(limit=st.integers(1, 5))
     def release(self, limit: int) -> None:

@@ -156,6 +156,21 @@ def take_over(db: Session, ref_id: RefId, entry: ChunkEntry, uploaded: bool) -> 
     return blobs[entry.chunk_id]
 
 
+def replace_blob(db: Session, chunk_id: ChunkId, old: BlobId, new: BlobId) -> BlobId | None:
+    """See MetadataStore.chunk_replace."""
+    row = db.execute(_LIVE_HELD, (chunk_id, STATE_LIVE)).fetchone()
+    if row is not None and row[0] == old:
+        if db.execute(_ORPHAN_HELD, (new,)).fetchone() is not None:
+            raise Conflict("the blob was taken for an orphan and is about to go")
+        db.execute("UPDATE chunk SET blob_id = ? WHERE chunk_id = ?", (new, chunk_id))
+        queue_blob(db, old, NOW)
+        return new
+    if row is None:
+        return None
+    queue_blob(db, new, NOW)
+    return bytes(row[0])
+
+
 def live_blobs(db: Session, chunk_ids: Sequence[ChunkId]) -> dict[ChunkId, BlobId]:
     """Those of `chunk_ids` that are live, as seen now; outside a transaction this is a hint."""
     asked = {chunk_id: db.execute(_LIVE, (chunk_id, STATE_LIVE)) for chunk_id in chunk_ids}

@@ -25,12 +25,15 @@ from app.adapters.sql.sqlite_database import SqliteDatabase
 from app.core.errors import Conflict
 from app.core.limits import COMMIT_PARTS_INLINE_MAX
 from app.core.types import (
+    BlobClaim,
     BlobId,
     Bucket,
     BucketId,
     ChunkId,
     ContentPage,
+    GcCounts,
     Part,
+    ReferencedBlob,
     RefId,
     Task,
     Upload,
@@ -38,20 +41,7 @@ from app.core.types import (
     Version,
     VersionPlace,
 )
-from app.ports.metadata import (
-    Amend,
-    Announce,
-    Appending,
-    BlobClaim,
-    Check,
-    ChunkMove,
-    Commit,
-    Completion,
-    Deletion,
-    GcCounts,
-    PartCommit,
-    ReferencedBlob,
-)
+from app.ports.metadata import Amend, Announce, Appending, Check, ChunkMove, Commit, Completion, Deletion, PartCommit
 
 
 class SqlStore:
@@ -229,6 +219,9 @@ class SqlStore:
         if not whole:  # raised only now, since queueing the lost blobs had to be committed
             raise Conflict("the attempt's reference is gone")
         return winners
+
+    def chunk_replace(self, chunk_id: ChunkId, old: BlobId, new: BlobId) -> BlobId | None:
+        return self._database.change(references.replace_blob, chunk_id, old, new)
 
     def chunk_move(self, move: ChunkMove) -> None:
         self._database.change(moves.chunk_move, move)

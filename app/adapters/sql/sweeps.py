@@ -10,8 +10,7 @@ from typing import Final
 from app.adapters.sql import references
 from app.adapters.sql.rows import INTENT_ABORTED, INTENT_OPEN, KIND_CONTENT, KIND_PARTS, STATE_LIVE, Row
 from app.adapters.sql.session import FREE, LOCKED, Result, Session
-from app.core.types import BlobId, ChunkId, RefId
-from app.ports.metadata import BlobClaim, GcCounts, ReferencedBlob
+from app.core.types import BlobClaim, BlobId, ChunkId, GcCounts, ReferencedBlob, RefId
 
 _KEPT: Final = (
     "SELECT 1 FROM chunk WHERE chunk_id = ? AND blob_id = ? "

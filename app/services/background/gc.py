@@ -12,9 +12,9 @@ from time import monotonic
 from app.core import limits
 from app.core.errors import StoreError
 from app.core.ids import id_time_ms
-from app.core.types import BlobId, ChunkId, RefId
+from app.core.types import BlobClaim, BlobId, ChunkId, GcCounts, RefId
 from app.ports.chunks import BlobName, ChunkStore, ChunkStoreStats
-from app.ports.metadata import BlobClaim, GcCounts, MetadataStore
+from app.ports.metadata import MetadataStore
 from app.ports.reads import ReadBoard
 from app.services.call import Sources
 

@@ -19,6 +19,7 @@ from app.ports.chunks import BlobName, ChunkStore
 from app.ports.metadata import ChunkMove, MetadataStore
 from app.runtime.offload import Offload
 from app.services.call import Sources
+from app.services.content.chunks import Chunks
 from app.services.content.digesting import CHUNK_NAME
 from app.services.content.profiles import Profiles
 
@@ -37,6 +38,7 @@ class Rewriting:
     ) -> None:
         self._store = store
         self._chunks = chunks
+        self._present = Chunks(store, chunks)
         self._profiles = profiles
         self._offload = offload
         self._sources = sources
@@ -95,7 +97,7 @@ class Rewriting:
     def _read(self, entry: ChunkEntry) -> tuple[bytearray, bytes]:
         """A chunk's bytes and their digest, which is its name but for the profile."""
         data = bytearray(entry.length)
-        with self._chunks.open(entry.blob_id, entry.length) as reader:
+        with self._present.open(entry) as reader:
             for start in range(0, entry.length, limits.SLICE_BYTES):
                 piece = reader.read(start, min(limits.SLICE_BYTES, entry.length - start))
                 data[start : start + len(piece)] = piece

@@ -30,6 +30,7 @@ from app.ports.metadata import MetadataStore
 from app.runtime.buffers import BufferPool
 from app.runtime.offload import Offload
 from app.services.call import Call, Sources
+from app.services.content.chunks import Chunks
 from app.services.content.digesting import CHUNK_NAME, Digesting
 from app.services.content.profiles import HERE, Keeping
 from app.services.content.receiving import Receiver, receiver_of
@@ -148,7 +149,7 @@ class Intake:
         receiver.receive(body, digesting, view, self._call)
         self._view = view
         chunk_id = chunk_id_for(self._profile, digesting.chunk_id())
-        blob_id = self._blobs.store.chunks_live([chunk_id]).get(chunk_id)
+        blob_id = self._held(chunk_id, view, self._blobs.store.chunks_live([chunk_id]).get(chunk_id))
         if blob_id is None:
             blob_id = self._put(chunk_id, view)
             self._uploaded[chunk_id] = blob_id
@@ -175,11 +176,27 @@ class Intake:
 
     def _store_pinned(self, chunk_id: ChunkId, view: memoryview) -> ChunkEntry:
         store = self._blobs.store
-        blob_id = store.pin(self.ref_id, [chunk_id]).get(chunk_id)
+        blob_id = self._held(chunk_id, view, store.pin(self.ref_id, [chunk_id]).get(chunk_id))
         if blob_id is None:
             own = self._put(chunk_id, view)
             blob_id = store.publish(self.ref_id, [(chunk_id, own, len(view))])[chunk_id]
         return ChunkEntry(chunk_id, blob_id, len(view))
+
+    def _held(self, chunk_id: ChunkId, view: memoryview, blob_id: BlobId | None) -> BlobId | None:
+        """The blob that holds a chunk which is live already; None when there is none: upload it.
+
+        Nothing is acknowledged on the strength of bytes nobody has looked at: a blob that cannot be read back whole is
+        replaced by one of these bytes, for everybody who refers to the chunk.
+        """
+        if blob_id is None or self._blobs.present.whole(blob_id, len(view)):
+            return blob_id
+        if not self._pinned and self._age_s() > limits.ATTEMPT_SECONDS_MAX:
+            return None
+        own = self._put(chunk_id, view)
+        holder = self._blobs.store.chunk_replace(chunk_id, blob_id, own)
+        if holder is None:
+            self._blobs.chunks.delete(own)
+        return holder
 
     def _put(self, chunk_id: ChunkId, view: memoryview) -> BlobId:
         blob_id = blob_id_for(self._profile, self._blobs.sources.new_id())
@@ -212,6 +229,7 @@ class Blobs:
     ) -> None:
         self.store = store
         self.chunks = chunks
+        self.present = Chunks(store, chunks)
         self.sources = sources
         self._pool = pool
         self._offload = offload

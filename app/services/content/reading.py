@@ -18,6 +18,7 @@ from app.core.types import ChunkEntry, ContentPage, Part, Piece, RefId, Version
 from app.ports.chunks import ChunkReader, ChunkStore
 from app.ports.metadata import MetadataStore
 from app.services.call import Sources
+from app.services.content.chunks import Chunks
 from app.services.content.opening import SEALED_PIECE_BYTES, Opening
 
 
@@ -85,7 +86,7 @@ class Reading:
 
     def __init__(self, store: MetadataStore, chunks: ChunkStore, sources: Sources) -> None:
         self._store = store
-        self._chunks = chunks
+        self._chunks = Chunks(store, chunks)
         self._sources = sources
         self._under_way: dict[int, int] = {}  # read -> when it began; insertion order is time order
         self._reads = 0
@@ -214,7 +215,7 @@ class Reading:
 
     def _open(self, wanted: Slice, spans: bool) -> "_Opened":
         try:
-            reader = self._chunks.open(wanted.entry.blob_id, wanted.entry.length)
+            reader = self._chunks.open(wanted.entry)
             with ExitStack() as held:
                 held.callback(reader.close)
                 opened = _Opened(reader, wanted, held)

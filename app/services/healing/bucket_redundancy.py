@@ -101,7 +101,8 @@ class RedundancyOfBuckets:
         index, more = 0, True
         while more:
             page = self._store.content_page(ref_id, index)
-            yield from (entry.blob_id for entry in page.chunks)
+            live = self._store.chunks_live([entry.chunk_id for entry in page.chunks])
+            yield from (live.get(entry.chunk_id, entry.blob_id) for entry in page.chunks)
             index, more = index + 1, page.more
 
     def _count(self, blob_ids: Sequence[BlobId], report: BucketRedundancy) -> None:
