@@ -62,7 +62,7 @@ class Core:
     def _opened(self) -> ReplicatedLog:
         config = manager_seat.raft_config(self.told.settings, self.seat)
         try:
-            return RaftLog(RaftNode(config, self.machine))
+            return RaftLog(RaftNode(config, self.machine, os.urandom))
         except RaftError as error:
             raise Refusal(f"manager {self.seat.node_id}: {error}") from error
 

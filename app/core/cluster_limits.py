@@ -101,6 +101,7 @@ RAFT_UNSENT_BYTES_MAX: Final = 16 * MIB  # waiting for one member that reads too
 RAFT_WAITING_MAX: Final = 10_000  # commands and reads that wait in one node
 RAFT_MEMBERS_MAX: Final = 7
 RAFT_STRANGERS_MAX: Final = 16  # authenticated connections of nodes that are not members
+RAFT_INCARNATIONS_MAX: Final = 1_000  # members one remembers the directories of; beyond that it learns no more
 RAFT_NODE_ID_CHARS_MAX: Final = 64
 
 # --- the data plane of a cluster (app/faces/http/internal, app/adapters/chunks/remote; docs/design/file-host.md)

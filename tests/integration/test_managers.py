@@ -1,11 +1,13 @@
 """Three managers as processes: the leader killed, paused, replaced; proposals and streams go on without a gap."""
 
 import json
+import shutil
 import threading
 import time
 
 import pytest
 
+from app.adapters.cluster.raft.node import EXIT_DISK
 from app.core.cluster import CreateAccount
 from app.core.errors import Unavailable
 from app.core.layout.reports import NodeReport
@@ -142,3 +144,16 @@ def test_a_manager_with_another_secret_is_refused_and_says_so_in_one_line(three:
     assert len(told) == 1
     assert told[0].startswith("zapfs: join: ")
     assert "cluster_secret differs" in told[0]
+
+
+def test_a_manager_that_lost_its_disk_and_still_bears_bootstrap_begins_no_second_cluster(three: Managers):
+    lost = three.all["manager-1"]
+    client = three.client("heir")
+    lost.kill()
+    assert eventually(lambda: three.leader() is not lost)
+    shutil.rmtree(three.root / "manager-1" / "raft")
+    lost.start(bootstrap="true")
+    assert lost.process is not None
+    assert lost.process.wait(30) == EXIT_DISK
+    assert "join under a NEW node id" in lost.log_path.read_text()
+    assert not client.submit(CreateAccount("heir", account(9_001))).error

@@ -4,6 +4,7 @@ Each line on its standard input is [method, arguments...]; each line of its outp
 """
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -140,6 +141,6 @@ if __name__ == "__main__":
     _config = RaftConfig(
         _name, _peers[_name], Path(_directory), SECRET, _peers, start=Start(_start), compact_entries=500
     )
-    _node = RaftNode(_config, _machine_of_this)
+    _node = RaftNode(_config, _machine_of_this, os.urandom)
     print("up", flush=True)
     _serve(_node, _machine_of_this)

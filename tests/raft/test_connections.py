@@ -1,6 +1,7 @@
 """Who gets in: only a node with the cluster's secret, under its own name, with frames of a bounded length."""
 
 import contextlib
+import os
 import socket
 import ssl
 import threading
@@ -36,7 +37,9 @@ class Failing(Machine):
 
 def started(directory, machine=None, secret=SECRET):
     address = addresses(1)["m0"]
-    node = RaftNode(RaftConfig("m0", address, directory, secret, start=Start.BOOTSTRAP), machine or Machine())
+    node = RaftNode(
+        RaftConfig("m0", address, directory, secret, start=Start.BOOTSTRAP), machine or Machine(), os.urandom
+    )
     led = threading.Event()
     end = time.monotonic() + 10
     while node.status().role is not Role.LEADER and time.monotonic() < end:
@@ -68,13 +71,18 @@ def is_cut(connection):
         return True
 
 
+def hello(name, address="127.0.0.1:1", incarnation="one", yours=""):
+    fields = {"id": name, "address": address, "incarnation": incarnation, "yours": yours}
+    return codec.encode({"type": "hello", **fields})
+
+
 def frame(data):
     return len(data).to_bytes(4, "little") + data
 
 
 def test_a_connection_without_tls_is_cut(node):
     connection = dialed(node)
-    connection.sendall(frame(codec.encode({"type": "hello", "id": "m1", "address": "127.0.0.1:1"})))
+    connection.sendall(frame(hello("m1")))
     assert is_cut(connection) or is_cut(connection)
 
 
@@ -85,7 +93,7 @@ def test_a_node_of_another_cluster_is_cut(node):
 
 def test_a_hello_under_another_name_than_the_certificates_is_cut(node):
     connection = dialed(node, SECRET, "m1")
-    connection.sendall(frame(codec.encode({"type": "hello", "id": "m2", "address": "127.0.0.1:1"})))
+    connection.sendall(frame(hello("m2")))
     assert is_cut(connection)
 
 
@@ -97,14 +105,14 @@ def test_a_long_frame_before_the_hello_is_cut_before_it_is_read(node):
 
 def test_a_pickle_after_the_hello_is_cut_and_not_opened(node):
     connection = dialed(node, SECRET, "m1")
-    connection.sendall(frame(codec.encode({"type": "hello", "id": "m1", "address": "127.0.0.1:1"})))
+    connection.sendall(frame(hello("m1")))
     connection.sendall(frame(b"cos\nsystem\n(S'false'\ntR."))
     assert is_cut(connection)
 
 
 def test_without_a_secret_a_node_listens_on_loopback_only(tmp_path):
     with pytest.raises(StartRefused, match="loopback"):
-        RaftNode(RaftConfig("m0", "0.0.0.0:0", tmp_path, None, start=Start.BOOTSTRAP), Machine())
+        RaftNode(RaftConfig("m0", "0.0.0.0:0", tmp_path, None, start=Start.BOOTSTRAP), Machine(), os.urandom)
 
 
 def test_two_processes_never_share_a_directory(tmp_path):
@@ -143,7 +151,7 @@ def test_a_name_server_that_is_slow_or_knows_nothing_costs_one_thread_and_one_li
 
     with dialed(node, SECRET, "m1") as connection:
         monkeypatch.setattr(socket, "getaddrinfo", slow)
-        connection.sendall(frame(codec.encode({"type": "hello", "id": "m1", "address": "nowhere.invalid:1"})))
+        connection.sendall(frame(hello("m1", "nowhere.invalid:1")))
         assert asked.acquire(timeout=5)
         assert not asked.acquire(timeout=0.5)  # it is not asked again before it answered
         answer.set()

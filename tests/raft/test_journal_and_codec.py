@@ -158,7 +158,7 @@ def test_a_compacted_journal_is_replaced_as_a_whole(written):
 
 
 MESSAGES = (
-    {"type": "hello", "id": "a", "address": "h:1"},
+    {"type": "hello", "id": "a", "address": "h:1", "incarnation": "i", "yours": ""},
     {"type": "append", "term": 1, "seq": 2, "commit": 3, "prev_index": 4, "prev_term": 1, "entries": []},
     {
         "type": "append",

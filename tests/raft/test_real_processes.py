@@ -1,7 +1,12 @@
 """Real processes, sockets, TLS and fsync: kills keep what was acknowledged, and members change while it goes on."""
 
+import json
+import shutil
+import time
+
 import pytest
 
+from app.adapters.cluster.raft.node import EXIT_DISK
 from tests.raft.process import Member, addresses, leader_of
 
 
@@ -19,6 +24,15 @@ def proposed(leader, texts):
     """What the leader acknowledged: text -> position."""
     answers = {text: leader.ask("propose", text) for text in texts}
     return {text: answer[1] for text, answer in answers.items() if answer[0] == "ok"}
+
+
+def wait_until_met(leader, *others):
+    """Until the leader knows the others' directories; it counts nobody before that."""
+    seen = leader.directory / "incarnations"
+    end = time.monotonic() + 10
+    while not seen.exists() or not {one.name for one in others} <= json.loads(seen.read_text()).keys():
+        assert time.monotonic() < end, "the leader never met them"
+        time.sleep(0.02)
 
 
 def test_all_are_killed_at_once_and_every_acknowledged_command_is_there(members):
@@ -78,5 +92,35 @@ def test_a_member_is_replaced_by_one_with_an_empty_directory(members, tmp_path):
     assert leader.ask("transfer")[0] == "ok"
     leader = leader_of([member for member in members if member is not lost])
     assert proposed(leader, ["after"]) == {"after": 1200}
+    wait_until_met(leader, *(member for member in members if member not in (leader, lost)))
     assert sorted(leader.ask("status")[1]["members"]) == sorted(peers)
     assert leader.ask("members", {name: at for name, at in peers.items() if name != leader.name})[0] == "MembersRefused"
+
+
+def test_a_member_whose_directory_was_lost_ends_instead_of_voting_again_under_its_name(members):
+    leader = leader_of(members)
+    acknowledged = proposed(leader, ["a", "b"])
+    lost, other = [member for member in members if member is not leader]
+    wait_until_met(leader, lost, other)
+    lost.kill()
+    acknowledged |= proposed(leader, ["c"])
+    shutil.rmtree(lost.directory)
+    lost.start()
+    assert lost.process.wait(20) == EXIT_DISK
+    acknowledged |= proposed(leader, ["d"])
+    assert other.ask("status")[1]["role"] == "follower"
+    assert leader.ask("operations")[1] == sorted(acknowledged) == ["a", "b", "c", "d"]
+
+
+def test_a_leader_does_not_count_a_member_whose_directory_was_lost(members):
+    leader = leader_of(members)
+    lost, other = [member for member in members if member is not leader]
+    wait_until_met(leader, lost, other)
+    other.kill()
+    lost.kill()
+    shutil.rmtree(lost.directory)
+    shutil.rmtree(other.directory)
+    lost.start()
+    other.start()
+    assert leader.ask("propose", "b")[0] in ("NotLeader", "Unknown")
+    assert {lost.process.wait(20), other.process.wait(20)} == {EXIT_DISK}

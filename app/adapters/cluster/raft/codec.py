@@ -22,7 +22,7 @@ MEMBERS: Final = b"\x02"
 _LENGTH: Final = struct.Struct("<I")
 _NUMBER_MAX: Final = 1 << 62
 _FIELDS: Final[Mapping[str, Mapping[str, type]]] = {
-    "hello": {"id": str, "address": str},
+    "hello": {"id": str, "address": str, "incarnation": str, "yours": str},
     "pre_vote": {"term": int, "last_log_index": int, "last_log_term": int, "round": int},
     "pre_vote_granted": {"term": int, "round": int},
     "request_vote": {"term": int, "last_log_index": int, "last_log_term": int},

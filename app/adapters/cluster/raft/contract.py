@@ -1,6 +1,6 @@
 """What a user of the replicated log sees: its configuration, its machine, its status and its refusals.
 
-Knows values only. Must not know pysyncobj, sockets or files. Build a node with `RaftNode(config, machine)` (node.py).
+Knows values only. Must not know pysyncobj, sockets or files. Build a node of it with `RaftNode` (node.py).
 """
 
 from collections.abc import Mapping

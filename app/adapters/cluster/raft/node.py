@@ -24,6 +24,7 @@ from app.adapters.cluster.raft.contract import (
     Unknown,
 )
 from app.adapters.cluster.raft.disk import Directory
+from app.adapters.cluster.raft.incarnations import Incarnations
 from app.adapters.cluster.raft.status import Picture
 from app.adapters.cluster.raft.storage import opened
 from app.adapters.cluster.raft.transport import Door, Transport
@@ -37,15 +38,19 @@ _LOG = logging.getLogger("zapfs.raft")
 
 
 class RaftNode:
-    """Starts with its constructor (StartRefused when it must not), serves until `close`. Never fork after that."""
+    """Starts with its constructor (StartRefused when it must not), serves until `close`. Never fork after that.
 
-    def __init__(self, config: RaftConfig, machine: Machine) -> None:
+    `entropy`: as many random bytes as it is asked for; an empty directory is given a number of its own.
+    """
+
+    def __init__(self, config: RaftConfig, machine: Machine, entropy: Callable[[int], bytes]) -> None:
         election_s = config.election_ms / 1000
         self._lock_fd = _locked(config)
         disk = Directory(config.directory)
         members = dict(config.peers) | {config.node_id: config.address}
+        incarnations = Incarnations(disk, entropy)
         stored = opened(disk, _die, config.start, members)
-        self._transport = Transport(_door(config), election_s / 3, _LOG.error)
+        self._transport = Transport(_door(config, incarnations), election_s / 3, _LOG.error, _die)
         self._notifier: Any = None
         self._woken = False
         self._core = Consensus(
@@ -184,11 +189,11 @@ def _locked(config: RaftConfig) -> int:
     return fd
 
 
-def _door(config: RaftConfig) -> Door:
+def _door(config: RaftConfig, incarnations: Incarnations) -> Door:
     if config.secret is None:
         if config.bind.rpartition(":")[0] not in ("127.0.0.1", "[::1]", "localhost"):
             raise StartRefused("without a cluster secret Raft listens on loopback only")
-        return Door(config.node_id, config.address, config.bind, None, None)
+        return Door(config.node_id, config.address, config.bind, None, None, incarnations)
     own = identity(config.secret, config.node_id)
     listening, dialing = socket_context(own, server=True), socket_context(own, server=False)
-    return Door(config.node_id, config.address, config.bind, listening, dialing)
+    return Door(config.node_id, config.address, config.bind, listening, dialing, incarnations)

@@ -1,7 +1,7 @@
 """Who is connected with whom: every member sends on a connection it dialed, and receives on those it accepted.
 
 Knows addresses, hellos and certificates. Must not know what messages mean. Only a node with the cluster's secret gets
-as far as a hello, and only under the name in its certificate.
+as far as a hello, and only under the name in its certificate; a member is heard only from the directory it is known by.
 """
 
 import errno
@@ -11,10 +11,11 @@ import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from app.adapters.cluster.raft import codec
 from app.adapters.cluster.raft.connection import Connection
+from app.adapters.cluster.raft.incarnations import Incarnations
 from app.adapters.cluster.raft.innards import LibraryTransport, Peer, now
 from app.core import cluster_limits, limits
 
@@ -32,6 +33,7 @@ class Door:
     bind: str
     listening: ssl.SSLContext | None
     dialing: ssl.SSLContext | None
+    incarnations: Incarnations
 
 
 class Transport(LibraryTransport):  # type: ignore[misc]
@@ -39,14 +41,19 @@ class Transport(LibraryTransport):  # type: ignore[misc]
 
     ready = True
 
-    def __init__(self, door: Door, retry_s: float, log_error: Callable[[str], None]) -> None:
+    def __init__(
+        self, door: Door, retry_s: float, log_error: Callable[[str], None], die: Callable[[str], NoReturn]
+    ) -> None:
         super().__init__(None, None, [])
         self._door = door
+        self._incarnations = door.incarnations
         self._retry_s = retry_s
         self._log_error = log_error
+        self._die = die
+        self._disbelieved: set[str] = set()
         self._poller: Any = None
         self._addresses: dict[str, str] = {}
-        self._strangers: dict[str, str] = {}
+        self._strangers: dict[str, tuple[str, str]] = {}  # address and incarnation
         self._resolved: dict[str, tuple[Any, Any]] = {}
         self._resolving: set[str] = set()
         self._unresolved: dict[str, str] = {}
@@ -84,10 +91,13 @@ class Transport(LibraryTransport):  # type: ignore[misc]
             if addresses.get(node_id) != address and node_id in self._dialed:
                 self._dialed[node_id].close()
         self._addresses = dict(addresses)
+        for node_id in addresses.keys() & self._strangers.keys():
+            self._learn(node_id, self._strangers.pop(node_id)[1])
 
     def tick(self) -> None:
         """Dial whoever should be connected and is not; let go of those that connected and never said who they are."""
-        for node_id, address in {**self._strangers, **self._addresses}.items():
+        strangers = {node_id: address for node_id, (address, _) in self._strangers.items()}
+        for node_id, address in {**strangers, **self._addresses}.items():
             if node_id not in self._dialed and self._dial_at.get(node_id, 0.0) <= now():
                 self._dial_at[node_id] = now() + self._retry_s
                 self._dial(node_id, address)
@@ -145,7 +155,9 @@ class Transport(LibraryTransport):  # type: ignore[misc]
             self._log_error(f"at the address of {node_id} answers {connection.peer_name()}")
             connection.close()
             return
-        connection.send(codec.encode({"type": "hello", "id": self._door.node_id, "address": self._door.address}))
+        known = self._incarnations
+        hello = {"type": "hello", "id": self._door.node_id, "address": self._door.address, "incarnation": known.own}
+        connection.send(codec.encode({**hello, "yours": known.of(node_id)}))
         self._onNodeConnected(Peer(node_id))
 
     def _dialed_closed(self, node_id: str) -> None:
@@ -180,13 +192,38 @@ class Transport(LibraryTransport):  # type: ignore[misc]
         if message["type"] != "hello" or not named or connection.peer_name() not in (None, node_id):
             connection.close()
             return
-        if node_id not in self._addresses:
+        if not self._recognized(node_id, message):
+            connection.close()
+            return
+        if node_id in self._addresses:
+            self._learn(node_id, message["incarnation"])
+        else:
             if len(self._strangers) >= cluster_limits.RAFT_STRANGERS_MAX:
                 self._strangers.pop(next(iter(self._strangers)))
-            self._strangers[node_id] = message["address"]
+            self._strangers[node_id] = message["address"], message["incarnation"]
         self._accepted[connection] = None
         connection.frame_bytes_max = cluster_limits.RAFT_FRAME_BYTES_MAX
         connection.on_frame = functools.partial(self._received, connection, Peer(node_id))
+
+    def _recognized(self, node_id: str, hello: codec.Message) -> bool:
+        """Whether one who bears the name is the one known by it. Ends this node when it is the one that is not."""
+        if hello["yours"] not in ("", self._incarnations.own):
+            self._die(
+                f"{node_id} knows {self._door.node_id} by another directory than this one, which may have voted under "
+                "that name: remove the member, and join under a NEW node id"
+            )
+        if not self._incarnations.believes(node_id, hello["incarnation"]):
+            if node_id not in self._disbelieved:
+                self._disbelieved.add(node_id)
+                self._log_error(f"{node_id} came back with another directory and is not heard: its disk was lost?")
+            return False
+        return True
+
+    def _learn(self, node_id: str, incarnation: str) -> None:
+        try:
+            self._incarnations.learn(node_id, incarnation)
+        except OSError as error:
+            self._log_error(f"the directory of {node_id} is not noted: {error}")
 
     def _received(self, connection: Connection, peer: Any, frame: bytes) -> None:
         message = self._decoded(connection, frame)
