@@ -226,12 +226,13 @@ def paths(value: object) -> tuple[str, ...]:
 
 
 _METADATA_URL: Final = (
-    r"mysql://[^:@/?#\s]+(:[^:@/?#\s]*)?@[^:@/?#\s]+(:\d{1,5})?/[A-Za-z0-9_]{1,64}(\?socket=/[^?&#\s]+)?"
+    r"mysql://[^:@/?#\s]+(:[^:@/?#\s]*)?@[^:@/?#\s]+(:\d{1,5})?/[A-Za-z0-9_]{1,64}"
+    r"(\?(socket|ca)=/[^?&#\s]+(&(socket|ca)=/[^?&#\s]+)?)?"
 )
 
 
 def metadata_url(value: object) -> str:
     """Where a MySQL or MariaDB database is, with user and password."""
     if not re.fullmatch(_METADATA_URL, text(value)):
-        raise ValueError("must be mysql://USER:PASSWORD@HOST:PORT/NAME, user and password percent-encoded")
+        raise ValueError("must be mysql://USER:PASSWORD@HOST:PORT/NAME[?ca=PATH], user and password percent-encoded")
     return text(value)

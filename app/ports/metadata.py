@@ -146,6 +146,9 @@ class MetadataStore(Protocol):
     def bucket_get(self, name: str) -> Bucket:
         """Missing when there is none."""
 
+    def bucket_lately(self, name: str) -> Bucket:
+        """The same, or as this process saw it within BUCKETS_REMEMBERED_SECONDS: for what decides nothing."""
+
     def bucket_amend(self, bucket_id: BucketId, amend: Callable[[Bucket], Bucket]) -> Bucket:
         """Read, change and write a bucket in one transaction: its versioning, object lock (never off again) and
         configs; the rest stays. Missing when the bucket is gone; whatever `amend` (pure) raises."""

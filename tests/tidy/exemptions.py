@@ -17,6 +17,7 @@ CLOCKS: dict[str, tuple[frozenset[str], str]] = {
         frozenset({"os.urandom", "time.monotonic"}),
         "its mark needs a value no other process would choose, and its memory an end; neither reaches a stored byte",
     ),
+    "app/adapters/sql/mysql/store.py": (frozenset({"time.monotonic"}), "ends what it remembers; it dates nothing"),
     "app/adapters/sql/mysql/database.py": (frozenset({"time.monotonic"}), "ends trying again; it dates nothing"),
     "app/adapters/sql/mysql/pool.py": (frozenset({"time.monotonic"}), "measures how long a connection lay unused"),
     "app/services/call.py": (frozenset({"time.perf_counter"}), "measures stages; it dates nothing"),

@@ -78,14 +78,18 @@ class TestAddress:
         )
         assert address_of("mysql://u@h/zapfs").port == 3306
         assert address_of("mysql://u@localhost/zapfs?socket=/run/s").socket == "/run/s"
+        assert address_of("mysql://u@db/zapfs?ca=/etc/db.pem").ca == "/etc/db.pem"
+        with pytest.raises(ValueError, match="no parameters but"):
+            address_of("mysql://u:secret@db/zapfs?cs=/etc/db.pem")
 
     def test_the_setting_takes_what_the_store_understands(self) -> None:
-        for url in ("mysql://u:p%40w@db:3306/zapfs", "mysql://root@localhost/zapfs?socket=/run/mysqld/s"):
+        for url in ("mysql://u:p%40w@db/zapfs?ca=/etc/db.pem", "mysql://root@localhost/zapfs?socket=/run/mysqld/s"):
             assert address_of(metadata_url(url)).database == "zapfs"
         for wrong in (
             "mysql://u:p@w@db/zapfs",
             "mysql://db/zapfs",
             "mysql://u@db/zapfs?ssl=1",
+            "mysql://u@db/zapfs?ca=db.pem",
             "postgres://u@db/zapfs",
         ):
             with pytest.raises(ValueError, match="must be mysql://"):

@@ -84,5 +84,8 @@ class Namespace(Protocol):
     def get(self, name: str, look_up: Callable[[str], Bucket]) -> Bucket:
         """The bucket as it is, also when another process changed it just now."""
 
+    def lately(self, name: str, look_up: Callable[[str], Bucket]) -> Bucket:
+        """The same, or as this process saw it at most BUCKETS_REMEMBERED_SECONDS ago."""
+
     def changed(self) -> None:
         """A change of this process is about to be acknowledged."""

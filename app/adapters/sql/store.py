@@ -62,6 +62,9 @@ class SqlStore:
     def bucket_get(self, name: str) -> Bucket:
         return self._namespace.get(name, self._look_up)
 
+    def bucket_lately(self, name: str) -> Bucket:
+        return self._namespace.lately(name, self._look_up)
+
     def _look_up(self, name: str) -> Bucket:
         return self._database.read(buckets.get, name)
 

@@ -75,9 +75,9 @@ class AccessLogs:
         self._lost = 0
 
     def keeps(self, bucket_name: str) -> Bucket | None:
-        """The bucket, when it keeps an access log: asked of every request, so it must be cheap."""
+        """The bucket, when it keeps an access log: asked of every request, so cheap, and a second late perhaps."""
         try:
-            bucket = self._store.bucket_get(bucket_name)
+            bucket = self._store.bucket_lately(bucket_name)
         except StoreError:
             return None
         return bucket if KIND in bucket.configs else None

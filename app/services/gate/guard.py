@@ -74,6 +74,9 @@ class Named(Protocol):
     def bucket_get(self, name: str, /) -> Bucket:
         """Missing when there is none."""
 
+    def bucket_lately(self, name: str, /) -> Bucket:
+        """See MetadataStore.bucket_lately."""
+
 
 class Guard:
     """One per worker process. Raises S3Error; StoreError from the store passes through. What decided is left in the
@@ -144,6 +147,13 @@ class Guard:
         """The bucket, nobody's permission asked. Raises NoSuchBucket."""
         try:
             return self._store.bucket_get(name)
+        except Missing:
+            raise S3Error("NoSuchBucket", fields={"BucketName": name}) from None
+
+    def bucket_lately(self, name: str) -> Bucket:
+        """The same, as it was a moment ago: for what an answer tells beside the point. Raises NoSuchBucket."""
+        try:
+            return self._store.bucket_lately(name)
         except Missing:
             raise S3Error("NoSuchBucket", fields={"BucketName": name}) from None
 

@@ -85,6 +85,10 @@ class _OneBucket(NamedTuple):
         """That one."""
         return self.bucket
 
+    def bucket_lately(self, _: str, /) -> Bucket:
+        """That one."""
+        return self.bucket
+
 
 class Simulating:
     """One per process. `store`: None where no database is, then of buckets only names are known."""

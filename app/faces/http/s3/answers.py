@@ -30,7 +30,7 @@ def version_header(shown: str, name: str = "x-amz-version-id") -> Headers:
 
 def expiration(guard: Guard, exchange: Exchange, version: Version) -> Headers:
     """`x-amz-expiration` of a version just written or read as the current one."""
-    configs = guard.bucket(exchange.operation.bucket).configs
+    configs = guard.bucket_lately(exchange.operation.bucket).configs
     if "lifecycle" not in configs or "versionId" in exchange.parameters:
         return []
     tags = version.attributes.tags
@@ -39,7 +39,7 @@ def expiration(guard: Guard, exchange: Exchange, version: Version) -> Headers:
 
 def abortion(guard: Guard, exchange: Exchange, upload: Upload) -> Headers:
     """`x-amz-abort-date` and `x-amz-abort-rule-id` of an upload in progress."""
-    document = guard.bucket(exchange.operation.bucket).configs.get("lifecycle")
+    document = guard.bucket_lately(exchange.operation.bucket).configs.get("lifecycle")
     return abort_headers(document, upload.key, upload.initiated_ms)
 
 
