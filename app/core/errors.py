@@ -25,6 +25,7 @@ S3_ERRORS: Mapping[str, tuple[int, str]] = {
     "ConditionalRequestConflict": (409, "A conflicting conditional operation is currently in progress."),
     "EntityTooLarge": (400, "Your proposed upload exceeds the maximum allowed object size."),
     "EntityTooSmall": (400, "Your proposed upload is smaller than the minimum allowed object size."),
+    "ExpiredBearerToken": (401, "The bearer token has expired."),
     "ExpiredToken": (400, "The provided token has expired."),
     "IdempotencyParameterMismatch": (
         400,
@@ -89,6 +90,7 @@ S3_ERRORS: Mapping[str, tuple[int, str]] = {
         "The target bucket for logging does not exist, is not owned by you, or does not have the appropriate grants "
         "for the log-delivery group.",
     ),
+    "InvalidBearerToken": (401, "The bearer token is not valid."),
     "InvalidToken": (400, "The provided token is malformed or otherwise not valid."),
     "InvalidURI": (400, "Couldn't parse the specified URI."),
     "InvalidWriteOffset": (400, "The write offset value that you specified does not match the current object size."),

@@ -56,10 +56,10 @@ def test_a_token_is_worth_its_key_s_policies_and_dies_with_the_key(served):
     assert ask(served, "GET", "/v1/iam/users", token=token)[0] == 200
     key_path = f"/v1/iam/users/dying/access-keys/{keys.access_key}"
     assert as_root(served, "PATCH", key_path, {"active": False})[0] == 204
-    assert ask(served, "GET", "/v1/iam/users", token=token)[1]["error"] == "InvalidToken"
+    assert ask(served, "GET", "/v1/iam/users", token=token)[1]["error"] == "InvalidBearerToken"
     assert as_root(served, "PATCH", key_path, {"active": True})[0] == 204
     assert as_root(served, "PATCH", "/v1/iam/users/dying", {"disabled": True})[0] == 200
-    assert ask(served, "GET", "/v1/iam/users", token=token)[1]["error"] == "InvalidToken"
+    assert ask(served, "GET", "/v1/iam/users", token=token)[1]["error"] == "InvalidBearerToken"
 
 
 def test_a_token_makes_no_token_and_no_key_its_holder_may_not_make(served):

@@ -155,7 +155,7 @@ def test_a_key_of_the_keyring_that_may_not_be_touched_is_not_touched_by_its_othe
 
 def test_a_token_dies_with_the_secret_it_was_made_for(room):
     old = room.bearers.mint(room.call("AKIAMIA").caller, "the secret before", 900).token
-    assert room.ask_with(old, "GET", "/v1/iam/users") == 400
+    assert room.ask_with(old, "GET", "/v1/iam/users") == 401
     assert room.ask("AKIAMIA", "GET", "/v1/iam/users") == 200
 
 

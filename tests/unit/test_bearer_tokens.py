@@ -45,7 +45,7 @@ def test_a_token_stands_for_its_access_key_until_its_time_is_over(tokens: Bearer
     clock.now = minted.expires_ms - 1
     assert tokens.opened(minted.token).access_key == "AKTEAM"
     clock.now = minted.expires_ms
-    with pytest.raises(S3Error, match="ExpiredToken"):
+    with pytest.raises(S3Error, match="ExpiredBearerToken"):
         tokens.opened(minted.token)
 
 
@@ -63,7 +63,7 @@ def test_temporary_credentials_get_no_token_that_would_outlive_or_outrank_them(t
 
 @pytest.mark.parametrize("token", ["", PREFIX, PREFIX + "AAAA", PREFIX + "é", "x" * 5_000, PREFIX + "%" * 40])
 def test_what_is_no_token_is_refused(tokens: BearerTokens, token: str) -> None:
-    with pytest.raises(S3Error, match="InvalidToken"):
+    with pytest.raises(S3Error, match="InvalidBearerToken"):
         tokens.opened(token)
 
 
@@ -77,7 +77,7 @@ def test_a_token_of_another_cluster_or_for_another_purpose_or_with_a_changed_cha
         tokens_of(bytes(32), clock, "session token").mint(CALLER, SECRET, 900).token,
     ]
     for token in changed + others:
-        with pytest.raises(S3Error, match="InvalidToken"):
+        with pytest.raises(S3Error, match="InvalidBearerToken"):
             tokens.opened(token)
 
 

@@ -67,20 +67,20 @@ class BearerTokens:
         return Minted(PREFIX + urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii"), expires_ms)
 
     def opened(self, token: str) -> Opened:
-        """What a token stands for. Raises S3Error InvalidToken, ExpiredToken."""
+        """What a token stands for. Raises S3Error InvalidBearerToken, ExpiredBearerToken."""
         text = token.removeprefix(PREFIX)
         if text == token or not text.isascii() or len(token) > BEARER_TOKEN_CHARS_MAX:
-            raise S3Error("InvalidToken")
+            raise S3Error("InvalidBearerToken")
         try:
             sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
             # One spelling for one token: base64 has others, whose last bits nobody reads.
             if urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii") != text:
-                raise S3Error("InvalidToken")
+                raise S3Error("InvalidBearerToken")
             access_key, expires_ms, digest = json.loads(self._open(sealed))
         except (Corrupt, ValueError):
-            raise S3Error("InvalidToken") from None
+            raise S3Error("InvalidBearerToken") from None
         if self._now_ms() >= expires_ms:
-            raise S3Error("ExpiredToken")
+            raise S3Error("ExpiredBearerToken")
         return Opened(str(access_key), str(digest))
 
 

@@ -36,6 +36,7 @@ def admin_application(gate: Gate, face: Face, report: Callable[[BaseException], 
     flask = Flask("zapfs-admin", static_folder=None)
     # No page of another origin administers: there is nothing to ask first.
     flask.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    flask.url_map.merge_slashes = False  # a path with too many is another path, not a page that says where to go
     blueprint = Blueprint("admin", __name__)
     probes.add(blueprint, gate, face.probed)
     if face.endpoints:
@@ -59,6 +60,8 @@ def _add_errors(face: Blueprint, report: Callable[[BaseException], None]) -> Non
         if isinstance(error, S3Error | CommandRefused):
             told = failure(error.status, error.code, error.message)
             told.headers.update(getattr(error, "headers", {}))
+            if error.status == 401:  # only a bearer token is answered so, as RFC 6750 (3.1) has it
+                told.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
             return told
         if isinstance(error, StoreError):
             status = next((s for kind, s in _STORE_STATUS.items() if isinstance(error, kind)), 503)

@@ -29,7 +29,9 @@ from app.services.identity.tokens import PREFIX, BearerTokens
 
 SERVICE: Final = "zapfs"
 _LARGE_BYTES: Final = 1 << 20  # a body of more is read for who is believed only
-_GUESSES: Final = frozenset({"SignatureDoesNotMatch", "InvalidAccessKeyId", "InvalidToken", "AccessDenied"})
+_GUESSES: Final = frozenset(
+    {"SignatureDoesNotMatch", "InvalidAccessKeyId", "InvalidToken", "InvalidBearerToken", "AccessDenied"}
+)
 _BEARER: Final = "bearer "
 _OF_TOKENS: Final = "bearer tokens"  # counted as one access key, which no key is called
 _OPERATORS_ONLY: Final = "Only the operator's account may do this."
@@ -156,11 +158,11 @@ class Gate:
 
     def _bearer(self, token: str) -> Caller:
         if not token.startswith(PREFIX):
-            raise S3Error("AccessDenied", "This is no token of this face.")
+            raise S3Error("InvalidBearerToken", "This is no token of this face.")
         opened = None if self._bearers is None else self._bearers.opened(token)
         known = None if opened is None else self._callers.find(opened.access_key)
         if opened is None or known is None or known.secret is None or not opened.is_of(known.secret):
-            raise S3Error("InvalidToken", reason="whose token it is, is gone or disabled")
+            raise S3Error("InvalidBearerToken", reason="whose token it is, is gone or disabled")
         return known.caller
 
     def _slowed(self, access_key: str, believe: Callable[[], Caller]) -> Caller:
