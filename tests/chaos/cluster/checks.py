@@ -10,10 +10,11 @@ from html import unescape
 
 from app.cli.cluster_plan import GATEWAY
 from app.core.layout.blob_ids import blob_of, profile_of
+from app.core.limits import ATTEMPT_SECONDS_MAX
 from tests.chaos.cluster import linear, storage
 from tests.chaos.cluster.history import Outcome
 from tests.chaos.cluster.storage import stored
-from tests.chaos.cluster.under_test import ClusterUnderTest
+from tests.chaos.cluster.under_test import GRACE_SECONDS, ClusterUnderTest
 from tests.chaos.cluster.workload import CONTENT, Client, Scene
 
 READ_SECONDS_MAX = 60.0
@@ -24,6 +25,7 @@ COLLECTED_SECONDS_MAX = 30.0
 SCRUBBED_SECONDS_MAX = 120.0
 SCRUB_BYTES_PER_S = 1 << 30
 CHUNKS_OF_AN_ATTEMPT = 2
+WAIT_SECONDS_MAX = GRACE_SECONDS + ATTEMPT_SECONDS_MAX  # of a blob that was freed, by the clock of who freed it
 
 
 class Violation(AssertionError):
@@ -122,8 +124,15 @@ def collected(cluster: ClusterUnderTest, scene: Scene, before: set[bytes]) -> No
     """Collection has taken what was freed, and nothing else: no row waits, and no referenced blob is missing.
 
     Blobs of attempts that were cut off are known to no row, and stay until the orphan sweep finds them old enough; of
-    those there may be no more than attempts without success, beside the ones known `before`."""
-    cluster.eventually(lambda: not stored(cluster).waiting, "freed blobs are not removed", COLLECTED_SECONDS_MAX)
+    those there may be no more than attempts without success, beside the ones known `before`. What was freed by a clock
+    that was ahead waits by that clock."""
+
+    def swept() -> bool:
+        ahead_ms, now_ms = cluster.clocks.ahead_ms, int(time.time() * 1000)
+        limit_ms = now_ms + ahead_ms + WAIT_SECONDS_MAX * 1000
+        return all(ahead_ms and now_ms < due_ms < limit_ms for due_ms in stored(cluster).waiting.values())
+
+    cluster.eventually(swept, "freed blobs are not removed", COLLECTED_SECONDS_MAX)
     found = stored(cluster)
     if found.missing():
         raise Violation(f"blobs no device has: {sorted(blob.hex() for blob in found.missing())[:5]}")

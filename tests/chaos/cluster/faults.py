@@ -22,6 +22,8 @@ PAUSE_SECONDS = (0.0, 1.0)
 AT_ONCE_MAX = 2
 SEGMENT_HEAD_BYTES = 4096
 NO_ROOM = "1TiB"
+STEPS_SECONDS = (-7200.0, -600.0, -3.0, 3.0, 600.0, 7200.0)
+"""Of a clock: little enough to be believed, more than any grace, more than signatures and orphans live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class Faults:
             "slow": (self.slow, 2),
             "full": (self.full, 2),
             "flip": (self.flip, 2),
+            "clock": (self.clock, 3),
             "database": (self.database, 1),
             "drain": (self.drain, 2),
             "blackout": (self.blackout, 1),
@@ -171,6 +174,17 @@ class Faults:
             name,
             lambda: self.cluster.restart(name, "--disk-reserve-bytes", NO_ROOM),
             lambda: self.cluster.restart(name),
+        )
+
+    def clock(self) -> Fault:
+        """The date of a member is wrong, and later set right."""
+        name, seconds = self._any(MANAGER, FILE_HOST, GATEWAY, GATEWAY), self.dice.choice(STEPS_SECONDS)
+        cluster = self.cluster
+        return self._on(
+            f"step the clock of {name} by {seconds:+.0f} s",
+            name,
+            lambda: cluster.step_clock(name, seconds),
+            lambda: cluster.step_clock(name, 0),
         )
 
     def flip(self) -> Fault | None:

@@ -5,6 +5,7 @@ Knows the devices' indices and two columns of the database. Must not change eith
 
 import sqlite3
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +26,11 @@ from tests.chunk_room import opened
 @dataclass(frozen=True, slots=True)
 class Stored:
     """`fragments`: blob -> how many fragments of it lie on devices. `live`: blobs of chunks. `waiting`: freed blobs
-    that have not been removed yet."""
+    that have not been removed yet, and when they may be, by the clock of who freed them."""
 
     fragments: Counter[bytes]
     live: frozenset[bytes]
-    waiting: frozenset[bytes]
+    waiting: Mapping[bytes, int]
 
     def missing(self) -> set[bytes]:
         """Blobs that rows refer to and no device has."""
@@ -37,7 +38,7 @@ class Stored:
 
     def unknown(self) -> set[bytes]:
         """Blobs that no row knows: of attempts that were cut off, until the orphan sweep is old enough to take them."""
-        return set(self.fragments) - self.live - self.waiting
+        return set(self.fragments) - self.live - self.waiting.keys()
 
 
 def stored(cluster: ClusterUnderTest) -> Stored:
@@ -72,17 +73,17 @@ def on_device(device: Path) -> list[bytes]:
         environment.close()
 
 
-def rows(cluster: ClusterUnderTest) -> tuple[frozenset[bytes], frozenset[bytes]]:
-    """Blobs of chunks, and blobs that wait for their removal."""
+def rows(cluster: ClusterUnderTest) -> tuple[frozenset[bytes], Mapping[bytes, int]]:
+    """Blobs of chunks, and blobs that wait for their removal with the milliseconds of it."""
     live = "SELECT blob_id FROM chunk WHERE blob_id IS NOT NULL"
-    waiting = "SELECT blob_id FROM blob_gc"
+    waiting = "SELECT blob_id, not_before_ms FROM blob_gc"
     gateway = cluster.member(cluster.names(GATEWAY)[0])
     url = gateway.settings.get("metadata_url")
     if url is None:
         path = Path(gateway.settings["data_dir"]) / "metadata" / "zapfs.db"
         file = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         try:
-            return frozenset(row[0] for row in file.execute(live)), frozenset(row[0] for row in file.execute(waiting))
+            return frozenset(row[0] for row in file.execute(live)), dict(file.execute(waiting))
         finally:
             file.close()
     at = address_of(url)
@@ -91,10 +92,9 @@ def rows(cluster: ClusterUnderTest) -> tuple[frozenset[bytes], frozenset[bytes]]
     )
     try:
         with server.cursor() as cursor:
-            found = []
-            for statement in (live, waiting):
-                cursor.execute(statement)
-                found.append(frozenset(bytes(row[0]) for row in cursor.fetchall()))
-            return found[0], found[1]
+            cursor.execute(live)
+            living = frozenset(bytes(row[0]) for row in cursor.fetchall())
+            cursor.execute(waiting)
+            return living, {bytes(row[0]): row[1] for row in cursor.fetchall()}
     finally:
         server.close()

@@ -19,6 +19,7 @@ from app.cli.cluster import Cluster
 from app.cli.cluster_plan import FILE_HOST, GATEWAY, MANAGER, Member, Shape, Wishes, claim, planned
 from app.cli.cluster_processes import Process
 from roles.data_dir import Refusal
+from tests.chaos.cluster.clocks import Clocks
 from tests.chaos.cluster.links import Links
 from tests.chaos.cluster.switchboard import OUTER
 from tests.integration.server import ROOT, ServerFailed, clean_environment, pids_of_group
@@ -28,9 +29,10 @@ from tests.wire.signer import Credentials
 DATABASE = "mariadb"
 STEP_SECONDS = 0.1
 HEALED_SECONDS_MAX = 300.0
+GRACE_SECONDS = 2
 QUICK: Mapping[str, Mapping[str, Any]] = {
     MANAGER: {"log_level": "info"},
-    GATEWAY: {"gc_grace_s": 2, "gc_interval_s": 1},
+    GATEWAY: {"gc_grace_s": GRACE_SECONDS, "gc_interval_s": 1},
     FILE_HOST: {},
 }
 """Settings under which what takes hours takes seconds."""
@@ -47,6 +49,7 @@ class ClusterUnderTest:
         wishes = Wishes(database, extra, advertised=OUTER, usual_ports=False)
         self.cluster = Cluster(planned(root, shape, wishes))
         self.links = Links(self._ports())
+        self.clocks = Clocks(root / "clocks")
         self.held: set[str] = set()
         self.altered: set[str] = set()
 
@@ -55,6 +58,7 @@ class ClusterUnderTest:
     def start(self) -> "ClusterUnderTest":
         """Everything, until every gateway is ready. Raises ServerFailed with the ends of logs."""
         self.links.start()
+        self.clocks.open()
         try:
             self.cluster.start(self._pause)
         except Refusal as refusal:
@@ -76,6 +80,7 @@ class ClusterUnderTest:
         for name in self.processes:
             self.kill(name)
         self.links.close()
+        self.clocks.close()
         with suppress(OSError):
             os.close(self._lock)
 
@@ -144,6 +149,12 @@ class ClusterUnderTest:
         self._signal(name, signal.SIGCONT)
         self.held.discard(name)
 
+    def step_clock(self, name: str, seconds: float) -> None:
+        """Set the date of every process of a member wrong by so much, 0 for right. It ends with the member."""
+        pid = self.processes[name].pid
+        if pid is not None:
+            self.clocks.step(pid, seconds)
+
     def restart(self, name: str, *arguments: str) -> None:
         """Start a member again that has ended, or is ended now, with `arguments` added to its command this time. Does
         not wait until it is ready."""
@@ -159,8 +170,9 @@ class ClusterUnderTest:
         self._know()
 
     def recover(self) -> None:
-        """Mend the links, let everybody go on, start what has ended, and wait until all are ready."""
+        """Mend links and clocks, let everybody go on, start what has ended, and wait until all are ready."""
         self.links.mend()
+        self.clocks.mend()
         for name in list(self.held):
             self.go_on(name)
         for name, process in self.processes.items():
