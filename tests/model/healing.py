@@ -33,6 +33,7 @@ def run(seed, steps):
         world.bring_in: 4,
         world.drain: 2,
         world.add: 2,
+        world.step_clock: 3,
     }
     for _ in range(steps):
         world.random.choices(list(happenings), list(happenings.values()))[0]()
@@ -57,7 +58,7 @@ def check_readable(world):
 def settle(world):
     """Everybody is back and the orphan sweep runs: then all is whole, at home and sound, and the ledger says so."""
     for member in world.members.values():
-        member.up, member.cut_off = True, False
+        member.up, member.cut_off, member.off_ms = True, False, 0
     world.command(PutHealSettings("", SCRUB, HealSettings(asked_ms=world.now_ms())))
     for count in range(QUIET_ROUNDS_MAX):
         world.tick(600 if count % 8 == 7 else 20)

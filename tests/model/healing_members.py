@@ -60,6 +60,7 @@ class Member:
         self.up = True
         self.cut_off = False  # from the managers
         self.told_s = 0.0
+        self.off_ms = 0  # how wrong its date is set
         self.placement = world.truth
         self.health = {}
         self.cursor = Memo()
@@ -78,7 +79,7 @@ class Member:
                 self.suspects,
             ),
             DataParts(lambda number: world.reach(self, number), codec, Inline(), self.cursor),
-            TimeParts(Sources(world.now_ms, world.fresh_id), lambda: world.now_s, world.pause),
+            TimeParts(Sources(lambda: world.now_ms() + self.off_ms, world.fresh_id), lambda: world.now_s, world.pause),
             NodeSettings(bytes_per_s=0, scrub_days=30),
         )
 

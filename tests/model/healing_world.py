@@ -310,6 +310,11 @@ class World:
         member = self.random.choice(list(self.members.values()))
         member.cut_off = not member.cut_off
 
+    def step_clock(self):
+        """The date of a node is set wrong, or right again."""
+        member = self.random.choice(list(self.members.values()))
+        member.off_ms = self.random.choice((0, -7_200_000, -600_000, -3_000, 3_000, 600_000, 7_200_000))
+
     # turns
 
     def heal(self, members, turns=("suspects", "compare", "repair", "stray", "scrub")):

@@ -38,7 +38,7 @@ class Healing:
     def __init__(self, cluster: ClusterParts, data: DataParts, clocks: TimeParts, settings: NodeSettings) -> None:
         self._cluster = cluster
         self._settings = settings
-        self._now_ms = clocks.sources.now_ms
+        self._clocks = clocks
         self._errors = DeviceErrors()
         self._repair = Tally()
         self._repair_pace = self._pace(clocks, REPAIR)
@@ -46,8 +46,8 @@ class Healing:
         self._retry_ms = 0
         mending = self._mending = Mending(data, self._repair_pace, self._errors, self._repair)
         self._sweeping = Sweeping(data, mending)
-        self._rounds = Rounds(cluster, clocks.sources, self._sweeping)
-        self._straying = Straying(cluster, data, clocks.sources, self._rebalance_pace, self._errors)
+        self._rounds = Rounds(cluster, clocks, self._sweeping)
+        self._straying = Straying(cluster, data, clocks, self._rebalance_pace, self._errors)
         self._scrubbing = Scrubbing(cluster, data, clocks, mending, self._scrub_settings)
 
     def _pace(self, clocks: TimeParts, kind: str) -> Pace:
@@ -75,16 +75,16 @@ class Healing:
     def _damaged(self) -> list[BlobId]:
         """A few of the blobs known to be damaged, now and then: what makes them whole may be readable again. Each costs
         all of its fragments, and most are read in vain."""
-        now_ms = self._now_ms()
-        if now_ms < self._retry_ms:
+        at_ms = self._clocks.at_ms()
+        if at_ms < self._retry_ms:
             return []
-        self._retry_ms = now_ms + cluster_limits.HEAL_RETRY_SECONDS * 1000
+        self._retry_ms = at_ms + cluster_limits.HEAL_RETRY_SECONDS * 1000
         return list(islice(self._mending.damaged, cluster_limits.HEAL_AT_ONCE))
 
     def _check(self, blob_id: BlobId) -> None:
         view = self._cluster.view()
-        if not self._sweeping.check(view, blob_id, self._now_ms()):
-            self._rounds.ledger.look_again(view.key_of(blob_id), self._now_ms())
+        if not self._sweeping.check(view, blob_id, self._clocks.sources.now_ms()):
+            self._rounds.ledger.look_again(view.key_of(blob_id), self._clocks.at_ms())
 
     def compare_turn(self) -> int:
         """Go on comparing groups; pages. Cheap where nothing changed."""
@@ -113,7 +113,7 @@ class Healing:
     def ledger(self) -> Mapping[str, LedgerReport]:
         """For the heartbeat: by profile, of the groups this node leads. `verified_ms`: see Scrubbing.verified_ms."""
         view = self._cluster.view()
-        self._rounds.lead(view, self._now_ms())
+        self._rounds.lead(view, self._clocks.at_ms())
         return self._rounds.ledger.reports(view, self._mending.damaged, self._scrubbing.verified_ms())
 
     def work(self) -> tuple[WorkReport, ...]:

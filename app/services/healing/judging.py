@@ -17,8 +17,8 @@ REDUCED: Final = "reduced"
 CRITICAL: Final = "critical"
 LOST: Final = "lost"
 
-_CLOCKS_APART_MS: Final = 600_000
-"""An id from further ahead than this was made by a wrong clock, and tells nothing of its age."""
+CLOCKS_APART_MS: Final = 600_000
+"""A date from further ahead than this, an id's above all, was told by a wrong clock, and tells nothing of its age."""
 
 
 def homes_of(profile: Profile, homes: Sequence[int]) -> list[tuple[int, int]]:
@@ -41,7 +41,7 @@ def level(profile: Profile, homes: Sequence[int], sighting: Sighting, *, everybo
 def is_settling(blob_id: BlobId, now_ms: int) -> bool:
     """Whether the blob is so young that its writer may still be at work: not judged yet."""
     age_ms = now_ms - placed_ms(blob_id)
-    return -_CLOCKS_APART_MS < age_ms < cluster_limits.HEAL_SETTLE_SECONDS * 1000
+    return -CLOCKS_APART_MS < age_ms < cluster_limits.HEAL_SETTLE_SECONDS * 1000
 
 
 def is_debris(blob_id: BlobId, now_ms: int) -> bool:
@@ -50,4 +50,4 @@ def is_debris(blob_id: BlobId, now_ms: int) -> bool:
     Nobody ever got an acknowledgement for fewer than a quorum, and what nobody refers to is collected by this age.
     """
     age_ms = now_ms - placed_ms(blob_id)
-    return -_CLOCKS_APART_MS < age_ms < cluster_limits.HEAL_DEBRIS_SECONDS * 1000
+    return -CLOCKS_APART_MS < age_ms < cluster_limits.HEAL_DEBRIS_SECONDS * 1000

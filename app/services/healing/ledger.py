@@ -48,7 +48,8 @@ class Counts:
 class GroupState:
     """What a leader remembers of a group. `signature`: as of the last comparison, None before there was one.
 
-    `since_ms`: when this process began to lead the group under the current epoch. `due_ms`: when to look again.
+    `since_ms`: when this process began to lead the group under the current epoch. `due_ms`: when to look again. Both
+    by TimeParts.at_ms.
     `work`: something can be mended or must be looked at again; `whole`: complete under the epoch of the signature."""
 
     since_ms: int
@@ -66,7 +67,7 @@ class Ledger:
     def __init__(self) -> None:
         self.groups: dict[GroupKey, GroupState] = {}
 
-    def lead(self, view: View, keys: Collection[GroupKey], now_ms: int) -> None:
+    def lead(self, view: View, keys: Collection[GroupKey], at_ms: int) -> None:
         """Forget groups another node leads by now, begin those newly led, and note an epoch that is new."""
         epoch = view.placement.current.epoch
         led = set(keys)
@@ -76,13 +77,13 @@ class Ledger:
             state = self.groups.get(key)
             if state is None or state.epoch != epoch:
                 counts = Counts() if state is None else state.counts
-                self.groups[key] = GroupState(now_ms, epoch, counts=counts)
+                self.groups[key] = GroupState(at_ms, epoch, counts=counts)
 
-    def look_again(self, key: GroupKey | None, now_ms: int) -> None:
+    def look_again(self, key: GroupKey | None, at_ms: int) -> None:
         """A blob of the group could not be made whole just now: if this node leads it, soon once more."""
         state = self.groups.get(key) if key is not None else None
         if state is not None:
-            state.work, state.due_ms = True, now_ms + cluster_limits.HEAL_RETRY_SECONDS * 1000
+            state.work, state.due_ms = True, at_ms + cluster_limits.HEAL_RETRY_SECONDS * 1000
 
     @property
     def short(self) -> int:

@@ -67,11 +67,16 @@ class DataParts:
 
 @dataclass(frozen=True, slots=True)
 class TimeParts:
-    """`monotonic` in seconds and `pause(seconds)` bound rates; dates come from `sources`."""
+    """`monotonic` in seconds and `pause(seconds)` bound rates and time what is waited for; dates come from `sources`,
+    and tell the ages of blobs alone: a date that was set wrong for a moment must hold nothing up afterwards."""
 
     sources: Sources
     monotonic: Callable[[], float]
     pause: Callable[[float], object]
+
+    def at_ms(self) -> int:
+        """Milliseconds of a clock that only goes on; compared with others of this process only."""
+        return int(self.monotonic() * 1000)
 
 
 @dataclass(slots=True)

@@ -11,9 +11,8 @@ from app.core import cluster_limits
 from app.core.cluster.layout_commands import GroupsMoved
 from app.core.errors import Unavailable
 from app.core.layout.placement import Placement
-from app.services.call import Sources
 from app.services.healing.ledger import Ledger, Signature, signature
-from app.services.healing.parts import ClusterParts
+from app.services.healing.parts import ClusterParts, TimeParts
 from app.services.healing.sweeping import Sweeping, Walk
 from app.services.healing.view import GroupKey, View
 
@@ -30,9 +29,9 @@ class _UnderWay:
 class Rounds:
     """The lanes of one node. Each lane is one greenlet's; both may run at once, on different groups or on one."""
 
-    def __init__(self, cluster: ClusterParts, sources: Sources, sweeping: Sweeping) -> None:
+    def __init__(self, cluster: ClusterParts, clocks: TimeParts, sweeping: Sweeping) -> None:
         self._cluster = cluster
-        self._sources = sources
+        self._clocks = clocks
         self._sweeping = sweeping
         self._comparing: _UnderWay | None = None
         self._making_whole: _UnderWay | None = None
@@ -57,36 +56,31 @@ class Rounds:
                 whole.setdefault(key[0], []).append(key[1])
         for width, groups in whole.items():
             some = tuple(sorted(groups)[: cluster_limits.HEAL_MOVED_MAX])
-            command_id = self._sources.new_id().hex()
+            command_id = self._clocks.sources.new_id().hex()
             try:
                 self._cluster.submit(GroupsMoved(command_id, view.placement.current.epoch, width, some))
             except Unavailable:
                 return
 
-    def lead(self, view: View, now_ms: int) -> None:
+    def lead(self, view: View, at_ms: int) -> None:
         """Take on the groups this node leads by now, and leave the others."""
         under = view.placement, view.up, view.own
         if self._led_under is None or self._led_under[0] is not under[0] or self._led_under[1:] != under[1:]:
-            self.ledger.lead(view, view.led(), now_ms)
+            self.ledger.lead(view, view.led(), at_ms)
             self._led_under = under
 
     def _step(self, choose: Callable[[View, Ledger, int], GroupKey | None], *, mending: bool) -> bool:
         """One page of the lane's walk, or the beginning of its next one. False when no group is due."""
-        view, now_ms = self._cluster.view(), self._sources.now_ms()
-        if (
-            self._led_under is None
-            or self._led_under[0] is not view.placement
-            or self._led_under[1:] != (view.up, view.own)
-        ):
-            self.ledger.lead(view, view.led(), now_ms)
-            self._led_under = view.placement, view.up, view.own
+        view, at_ms = self._cluster.view(), self._clocks.at_ms()
+        self.lead(view, at_ms)
         walk = self._making_whole if mending else self._comparing
         if walk is None or walk.key not in self.ledger.groups or signature(view, walk.key) != walk.signature:
-            key = choose(view, self.ledger, now_ms)
+            key = choose(view, self.ledger, at_ms)
             if key is None:
                 walk = None
             else:
-                steps = self._sweeping.walk(Walk(view, key, now_ms, self.ledger.groups[key], mending))
+                date_ms = self._clocks.sources.now_ms()
+                steps = self._sweeping.walk(Walk(view, key, (date_ms, at_ms), self.ledger.groups[key], mending))
                 walk = _UnderWay(key, signature(view, key), steps)
         if walk is not None and next(walk.steps, _END) is _END:
             walk, going_on = None, True
@@ -102,23 +96,23 @@ class Rounds:
 _END = object()
 
 
-def compare_next(view: View, ledger: Ledger, now_ms: int) -> GroupKey | None:
+def compare_next(view: View, ledger: Ledger, at_ms: int) -> GroupKey | None:
     """The group to compare next: never compared as it is now, else the one due for longest."""
     best: tuple[tuple[bool, int], GroupKey] | None = None
     for key, state in ledger.groups.items():
         current = state.signature == signature(view, key)
-        if current and (state.work or state.due_ms > now_ms):
+        if current and (state.work or state.due_ms > at_ms):
             continue
         rank = (current, state.due_ms), key
         best = rank if best is None or rank < best else best
     return None if best is None else best[1]
 
 
-def mend_next(view: View, ledger: Ledger, now_ms: int) -> GroupKey | None:
+def mend_next(view: View, ledger: Ledger, at_ms: int) -> GroupKey | None:
     """The group to make whole next: one to be completed under a new epoch, else the one that waited longest."""
     best: tuple[tuple[bool, int], GroupKey] | None = None
     for key, state in ledger.groups.items():
-        if state.signature != signature(view, key) or state.due_ms > now_ms:
+        if state.signature != signature(view, key) or state.due_ms > at_ms:
             continue
         pending = view.is_pending(key) and not state.whole
         if not state.work and not pending:

@@ -15,6 +15,7 @@ from app.core.errors import Corrupt, Missing, StoreError
 from app.core.layout.blob_ids import blob_of, index_of, profile_of
 from app.core.types import BlobId
 from app.ports.chunks import BlobName, ChunkStoreStats
+from app.services.healing.judging import CLOCKS_APART_MS
 from app.services.healing.mending import Mending
 from app.services.healing.pace import Pace
 from app.services.healing.parts import ClusterParts, DataParts, Tally, TimeParts
@@ -64,6 +65,7 @@ class Scrubbing:
         self._cluster = cluster
         self._data = data
         self._sources = clocks.sources
+        self._clocks = clocks
         self._mending = mending
         self._errors = mending.errors
         self._settings = settings
@@ -118,12 +120,14 @@ class Scrubbing:
 
     def _next(self, view: View) -> int | None:
         """A device whose pass is under way or due, the longest unread first."""
-        settings, now_ms = self._settings(), self._sources.now_ms()
+        settings, now_ms, at_ms = self._settings(), self._sources.now_ms(), self._clocks.at_ms()
         due: list[tuple[int, int]] = []
         for number in view.tended:
-            if now_ms < self._held_until_ms.get(number, 0):
+            if at_ms < self._held_until_ms.get(number, 0):
                 continue
             progress = self._of(view, number)
+            if progress.begun_ms > now_ms + CLOCKS_APART_MS:
+                progress.under_way, progress.begun_ms, progress.verified_ms = False, 0, 0
             if progress.under_way and progress.begun_ms < settings.asked_ms:
                 progress.under_way = False
             old = now_ms - progress.begun_ms >= settings.days * DAY_MS // _EAGER
@@ -143,7 +147,7 @@ class Scrubbing:
             page = self._data.device(number).page(_FIRST, None, after, cluster_limits.SCRUB_PAGE_NAMES)
         except StoreError as error:
             self._failed(number, error)
-            self._held_until_ms[number] = self._sources.now_ms() + cluster_limits.HEAL_RETRY_SECONDS * 1000
+            self._held_until_ms[number] = self._clocks.at_ms() + cluster_limits.HEAL_RETRY_SECONDS * 1000
             return
         progress.done += len(page)
         self._verify(view, number, page)
@@ -155,10 +159,10 @@ class Scrubbing:
 
     def _retry(self) -> None:
         """Look again at what could not be replaced: others may be readable by now."""
-        view, now_ms = self._cluster.view(), self._sources.now_ms()
-        if now_ms < self._retry_ms:
+        view, at_ms = self._cluster.view(), self._clocks.at_ms()
+        if at_ms < self._retry_ms:
             return
-        self._retry_ms = now_ms + cluster_limits.HEAL_RETRY_SECONDS * 1000
+        self._retry_ms = at_ms + cluster_limits.HEAL_RETRY_SECONDS * 1000
         for number in view.tended:
             progress = self._of(view, number)
             broken, progress.broken = progress.broken, ()

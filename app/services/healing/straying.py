@@ -15,10 +15,9 @@ from app.core import cluster_limits
 from app.core.errors import Conflict, Corrupt, Missing, StoreError
 from app.core.layout.blob_ids import group_range
 from app.ports.chunks import BlobName
-from app.services.call import Sources
 from app.services.healing.abreast import abreast
 from app.services.healing.pace import Pace
-from app.services.healing.parts import ClusterParts, DataParts, DeviceErrors, Tally
+from app.services.healing.parts import ClusterParts, DataParts, DeviceErrors, Tally, TimeParts
 from app.services.healing.view import View
 
 
@@ -34,11 +33,11 @@ class Straying:
     """The walks of one node over its own devices: at once when the epoch or who is up changes, else now and then."""
 
     def __init__(
-        self, cluster: ClusterParts, data: DataParts, sources: Sources, pace: Pace, errors: DeviceErrors
+        self, cluster: ClusterParts, data: DataParts, clocks: TimeParts, pace: Pace, errors: DeviceErrors
     ) -> None:
         self._cluster = cluster
         self._data = data
-        self._sources = sources
+        self._clocks = clocks
         self._pace = pace
         self._errors = errors
         self._epoch: _Epoch | None = None
@@ -51,40 +50,40 @@ class Straying:
 
     def step(self) -> bool:
         """One page of the walk, or the beginning of the next when it is due; False when there is nothing to do."""
-        view, now_ms = self._cluster.view(), self._sources.now_ms()
-        self._note_changes(view, now_ms)
+        view, at_ms = self._cluster.view(), self._clocks.at_ms()
+        self._note_changes(view, at_ms)
         if self._steps is None:
-            if now_ms < self._due_ms:
+            if at_ms < self._due_ms:
                 return False
-            self._steps = self._begin_walk(now_ms)
+            self._steps = self._begin_walk(at_ms)
         if next(self._steps, _END) is _END:
-            self._end_walk(now_ms)
+            self._end_walk(at_ms)
         return True
 
-    def _note_changes(self, view: View, now_ms: int) -> None:
+    def _note_changes(self, view: View, at_ms: int) -> None:
         epoch = view.placement.current.epoch
         if self._epoch is None or self._epoch.number != epoch:
             # A walk under way chose its groups by the epoch before.
-            self._epoch, self._steps = _Epoch(epoch, now_ms), None
-            self._everywhere_ms = self._due_ms = now_ms
+            self._epoch, self._steps = _Epoch(epoch, at_ms), None
+            self._everywhere_ms = self._due_ms = at_ms
         elif view.up - self._up:
-            self._due_ms = now_ms
+            self._due_ms = at_ms
         self._up = view.up
 
-    def _begin_walk(self, now_ms: int) -> Iterator[None]:
-        everywhere = now_ms >= self._everywhere_ms
+    def _begin_walk(self, at_ms: int) -> Iterator[None]:
+        everywhere = at_ms >= self._everywhere_ms
         if everywhere:
-            self._everywhere_ms = now_ms + cluster_limits.HEAL_EVERYWHERE_SECONDS * 1000
-        self._due_ms = now_ms + cluster_limits.HEAL_SWEEP_SECONDS * 1000
+            self._everywhere_ms = at_ms + cluster_limits.HEAL_EVERYWHERE_SECONDS * 1000
+        self._due_ms = at_ms + cluster_limits.HEAL_SWEEP_SECONDS * 1000
         self._left = 0
         return self._walk(everywhere=everywhere)
 
-    def _end_walk(self, now_ms: int) -> None:
+    def _end_walk(self, at_ms: int) -> None:
         self._steps = None
         self.tally.waiting = self._left
         if self._left:  # homes that are down or full, or an epoch that is too young
-            self._due_ms = min(self._due_ms, now_ms + cluster_limits.HEAL_RETRY_SECONDS * 1000)
-            self._everywhere_ms = now_ms
+            self._due_ms = min(self._due_ms, at_ms + cluster_limits.HEAL_RETRY_SECONDS * 1000)
+            self._everywhere_ms = at_ms
 
     def _walk(self, *, everywhere: bool) -> Iterator[None]:
         """A step a page. Where a device is at home for every width nothing strays, but what an epoch before left there
@@ -183,7 +182,7 @@ class Straying:
         return (
             epoch is not None
             and epoch.number == view.placement.current.epoch
-            and self._sources.now_ms() - epoch.since_ms >= settled_ms
+            and self._clocks.at_ms() - epoch.since_ms >= settled_ms
             and self._cluster.confirmed()
         )
 

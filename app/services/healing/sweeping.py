@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from app.core import cluster_limits
-from app.core.layout.blob_ids import fragment_id, group_range, placed_ms, profile_of
+from app.core.layout.blob_ids import fragment_id, group_range, profile_of
 from app.core.layout.profiles import Profile
 from app.core.types import BlobId
 from app.services.healing.abreast import abreast
@@ -37,15 +37,23 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """One walk's circumstances. `mending`: blobs are made whole, not only counted. `hurry`: without waiting for what
-    other nodes are about to push home."""
+    """One walk's circumstances. `began`: its date, and TimeParts.at_ms. `mending`: blobs are made whole, not only
+    counted. `hurry`: without waiting for what other nodes are about to push home."""
 
     view: View
     key: GroupKey
-    now_ms: int
+    began: tuple[int, int]
     state: GroupState
     mending: bool
     hurry: bool = False
+
+    @property
+    def date_ms(self) -> int:
+        return self.began[0]
+
+    @property
+    def at_ms(self) -> int:
+        return self.began[1]
 
     @property
     def homes(self) -> tuple[int, ...]:
@@ -73,7 +81,7 @@ class Walk:
     def is_patient(self) -> bool:
         """Whether what former homes and handoffs hold is left to their own nodes to push home, for now."""
         patience_ms = cluster_limits.HEAL_PATIENCE_SECONDS * 1000
-        return not self.hurry and self.view.is_pending(self.key) and self.now_ms < self.state.since_ms + patience_ms
+        return not self.hurry and self.view.is_pending(self.key) and self.at_ms < self.state.since_ms + patience_ms
 
 
 class Sweeping:
@@ -102,7 +110,7 @@ class Sweeping:
         again_s = (
             cluster_limits.HEAL_RETRY_SECONDS if each.mending and found.work else cluster_limits.HEAL_SWEEP_SECONDS
         )
-        state.due_ms = each.now_ms + (0 if found.work and not each.mending else again_s * 1000)
+        state.due_ms = each.at_ms + (0 if found.work and not each.mending else again_s * 1000)
 
     def check(self, view: View, blob_id: BlobId, now_ms: int) -> bool:
         """Look at one blob at once, whoever leads it: what is missing is made again, and every fragment is read, but
@@ -111,7 +119,7 @@ class Sweeping:
         key = view.key_of(blob_id)
         if key is None:
             return True
-        each = Walk(view, key, now_ms, GroupState(0, 0), mending=True, hurry=True)
+        each = Walk(view, key, (now_ms, 0), GroupState(0, 0), mending=True, hurry=True)
         batch = find(self._data.device, each.asked(), blob_id)
         if not batch.sightings:  # nothing at home: it may be gone, or all of it lie elsewhere
             batch = find(self._data.device, view.elsewhere(blob_id, each.asked()), blob_id)
@@ -150,12 +158,13 @@ class Sweeping:
         abreast(jobs)
 
     def _is_left_alone(self, each: Walk, sighting: Sighting, found: Found) -> bool:
-        """A blob that may still be being written is not judged. It keeps its group from being complete only where its
-        writer may not have known of the epoch: others go to homes of this one."""
-        if not is_settling(sighting.blob_id, each.now_ms):
+        """A blob that may still be being written is not judged. It keeps its group from being complete for as long as
+        its writer may not have known of the epoch: later ones go to homes of this one."""
+        if not is_settling(sighting.blob_id, each.date_ms):
             return False
         found.work = True
-        if placed_ms(sighting.blob_id) < each.state.since_ms + cluster_limits.HEAL_EPOCH_SETTLE_SECONDS * 1000:
+        unaware_s = cluster_limits.HEAL_EPOCH_SETTLE_SECONDS + cluster_limits.HEAL_SETTLE_SECONDS
+        if each.at_ms < each.state.since_ms + unaware_s * 1000:
             found.whole = False
         return True
 
@@ -193,7 +202,7 @@ class Sweeping:
         if after != before:
             each.state.counts.add(profile.number, before, -1)
             each.state.counts.add(profile.number, after)
-        if after != LOST or not is_debris(sighting.blob_id, each.now_ms):
+        if after != LOST or not is_debris(sighting.blob_id, each.date_ms):
             found.counts.add(profile.number, after)
         self._note_left(each, pair, after, found)
         if each.mending and each.is_moving():
