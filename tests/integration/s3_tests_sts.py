@@ -42,6 +42,8 @@ TRANSLATED = (
     (r"ThumbprintList=\[", "ClientIDList=['app'],ThumbprintList=["),
     (r"clientids = \[\]", "clientids = ['app']"),
     (r":app_id", ":aud"),
+    (r"'region_name', ''", "'region_name', 'default'"),
+    (r"region_name=''", "region_name='default'"),
     (r"e\.response\['Code'\]", "e.response['Error']['Code']"),
 )
 """Patterns, and what stands in their place: see above."""
