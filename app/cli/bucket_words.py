@@ -9,7 +9,10 @@ _PROFILE: Final = "/v1/buckets/{bucket}/profile"
 
 BUCKET_WORDS: Final[Mapping[str, Word]] = {
     "list": Word(
-        "each with what it holds", "GET", "/v1/buckets", columns=("name", "owner", "objects", "bytes", "created")
+        "each with what it holds",
+        "GET",
+        "/v1/buckets",
+        columns=("name", "owner", "objects", "bytes", "part_bytes", "created"),
     ),
     "show": Word("one with what it holds and may", "GET", "/v1/buckets/{bucket}", ("bucket",)),
     "profile": Word("the class its STANDARD writes are kept as", "GET", _PROFILE, ("bucket",)),

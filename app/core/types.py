@@ -236,11 +236,12 @@ Piece = bytes | memoryview | FileSpan
 
 
 class Usage(NamedTuple):
-    """`objects`: versions, delete markers too. `bytes`: of the versions; parts of uploads that are not complete count
-    nowhere yet."""
+    """`objects`: versions, delete markers too. `bytes`: of the versions. `part_bytes`: of the parts of uploads that are
+    not complete."""
 
     objects: int
     bytes: int
+    part_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -361,6 +361,20 @@ class TestUsage:
         assert store.owner_usage(OWNER) == Usage(2, 8)
         assert store.owner_usage("nobody") == Usage(0, 0)
 
+    def test_parts_count_until_their_upload_ends(self, store: MetadataStore) -> None:
+        first, second = upload(b"first"), upload(b"second")
+        for one in (first, second):
+            store.upload_create(one)
+        small, large = part(first.upload_id, 1, data=b"1"), part(first.upload_id, 1, data=b"12345")
+        for ask in (small, large, part(first.upload_id, 2, data=b"123"), part(second.upload_id, 1, data=b"12")):
+            store.part_commit(ask)
+        assert store.bucket_usage(BUCKET) == store.bucket_recount(BUCKET) == Usage(0, 0, 10)
+        done = version(b"first", first.upload_id, 5)
+        store.complete_upload(Completion(done, [replace(large.part, start=0)]))
+        assert store.bucket_usage(BUCKET) == store.bucket_recount(BUCKET) == Usage(1, 5, 2)
+        store.upload_abort(second.upload_id)
+        assert store.owner_usage(OWNER) == store.bucket_recount(BUCKET) == Usage(1, 5)
+
     def test_a_bucket_made_anew_holds_nothing(self, store: MetadataStore) -> None:
         store.commit(inline(b"one"))
         store.delete_current(BUCKET, b"one", marker(b"one"))

@@ -123,16 +123,29 @@ def test_an_account_may_hold_so_many_objects_in_all_its_buckets(served: Server, 
         until_taken(lambda: client.put_object(Bucket=bucket, Key="one-more"))
 
 
-def test_parts_that_do_not_fit_together_make_no_object(served: Server, client: Any, bucket: str) -> None:
+def test_parts_take_their_room_as_they_come_and_an_aborted_upload_gives_it_back(
+    served: Server, client: Any, bucket: str
+) -> None:
     upload = client.create_multipart_upload(Bucket=bucket, Key="large")["UploadId"]
     of_upload = {"Bucket": bucket, "Key": "large", "UploadId": upload}
     parts = [client.upload_part(**of_upload, PartNumber=number, Body=bytes(5 << 20)) for number in (1, 2)]
-    limit(served, "bucket", bucket, {"bytes": 6 << 20})
-    until_refused(lambda _: client.upload_part(**of_upload, PartNumber=3, Body=bytes(7 << 20)), "QuotaExceeded")
+    told = admin(served, "GET", f"/v1/buckets/{bucket}")[1]
+    assert (told["objects"], told["bytes"], told["part_bytes"]) == (0, 0, 10 << 20)
+    limit(served, "bucket", bucket, {"bytes": 11 << 20})
+    until_refused(lambda _: client.upload_part(**of_upload, PartNumber=3, Body=bytes(2 << 20)), "QuotaExceeded")
+    other = client.create_multipart_upload(Bucket=bucket, Key="other")["UploadId"]
+    of_other = {"Bucket": bucket, "Key": "other", "UploadId": other, "PartNumber": 1}
+    assert refused(client.upload_part, **of_other, Body=bytes(2 << 20)) == QUOTA
+    assert refused(client.put_object, Bucket=bucket, Key="third", Body=bytes(2 << 20)) == QUOTA
     chosen = [{"PartNumber": number, "ETag": part["ETag"]} for number, part in enumerate(parts, 1)]
-    assert refused(client.complete_multipart_upload, **of_upload, MultipartUpload={"Parts": chosen}) == QUOTA
-    done = client.complete_multipart_upload(**of_upload, MultipartUpload={"Parts": chosen[:1]})
-    assert done["Key"] == "large"
+    assert client.complete_multipart_upload(**of_upload, MultipartUpload={"Parts": chosen})["Key"] == "large"
+    assert refused(client.upload_part, **of_other, Body=bytes(2 << 20)) == QUOTA
+    client.delete_object(Bucket=bucket, Key="large")
+    until_taken(lambda: client.upload_part(**of_other, Body=bytes(10 << 20)))
+    until_refused(lambda _: client.put_object(Bucket=bucket, Key="third", Body=bytes(2 << 20)), "QuotaExceeded")
+    client.abort_multipart_upload(Bucket=bucket, Key="other", UploadId=other)
+    until_taken(lambda: client.put_object(Bucket=bucket, Key="third", Body=bytes(2 << 20)))
+    assert admin(served, "GET", f"/v1/buckets/{bucket}")[1]["part_bytes"] == 0
 
 
 def test_every_version_counts_and_a_refused_condition_does_not(served: Server, client: Any, bucket: str) -> None:
@@ -146,7 +159,7 @@ def test_every_version_counts_and_a_refused_condition_does_not(served: Server, c
     upload = client.create_multipart_upload(Bucket=bucket, Key="part")["UploadId"]
     part = {"Bucket": bucket, "Key": "part", "UploadId": upload, "PartNumber": 1, "Body": bytes(200)}
     limit(served, "bucket", bucket, FULL)
-    until_refused(lambda _: client.upload_part(**part), "QuotaExceeded")  # parts are in no count: it is in force now
+    until_refused(lambda _: client.upload_part(**part), "QuotaExceeded")  # it is in force now
     until_refused(lambda _: client.put_object(Bucket=bucket, Key="key", Body=bytes(60)), "QuotaExceeded")
     for version in client.list_object_versions(Bucket=bucket)["Versions"][:2]:
         client.delete_object(Bucket=bucket, Key="key", VersionId=version["VersionId"])

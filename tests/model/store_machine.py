@@ -244,7 +244,8 @@ class StoreMachine(RuleBasedStateMachine):
     @invariant()
     def what_the_bucket_holds_is_counted_exactly(self) -> None:
         everything = [one.version for one in self.model.everything()]
-        counted = Usage(len(everything), sum(one.size for one in everything))
+        parts = sum(sent.size for numbered in self.uploads.values() for sent, _ in numbered.values())
+        counted = Usage(len(everything), sum(one.size for one in everything), parts)
         assert self.store.bucket_usage(BUCKET) == self.store.bucket_recount(BUCKET) == counted
 
     @invariant()

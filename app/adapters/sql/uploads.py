@@ -1,6 +1,6 @@
 """SQL of multipart uploads and parts. Statements only: transactions and durability are the caller's."""
 
-from app.adapters.sql import buckets, references, stacks
+from app.adapters.sql import buckets, references, stacks, usage
 from app.adapters.sql.commits import announce_to
 from app.adapters.sql.rows import (
     KIND_CONTENT,
@@ -48,11 +48,11 @@ def scan(
 def part_commit(db: Session, commit: PartCommit) -> None:
     """Store a part; the part it replaces is released. Missing when the upload is gone."""
     part = commit.part
-    _require(db, part.upload_id)
+    bucket_id = _require(db, part.upload_id)
     content = references.settle(db, commit.content, commit.uploaded, commit.pinned)
     references.content_insert(db, content)
     replaced = db.execute(
-        "SELECT ref_id FROM part WHERE upload_id = ? AND number = ?", (part.upload_id, part.number)
+        "SELECT ref_id, size FROM part WHERE upload_id = ? AND number = ?", (part.upload_id, part.number)
     ).fetchone()
     db.execute(
         f"REPLACE INTO part (upload_id, shard, {PART_COLUMNS}) VALUES (?, 0, ?, ?, ?, ?, ?, ?, NULL)",
@@ -66,6 +66,7 @@ def part_commit(db: Session, commit: PartCommit) -> None:
             checksum_text(part.checksum),
         ),
     )
+    usage.count_parts(db, bucket_id, part.size - (0 if replaced is None else replaced[1]))
     if replaced is not None:
         references.content_release(db, replaced[0])
 
@@ -115,6 +116,7 @@ def complete(db: Session, completion: Completion) -> Version:
         "UPDATE part SET start = ? WHERE upload_id = ? AND number = ?",
         [(part.start, upload_id, part.number) for part in completion.parts],
     )
+    usage.uncount_parts(db, version.bucket_id, upload_id)
     _release_unchosen(db, upload_id, stored)
     db.execute("DELETE FROM upload WHERE upload_id = ?", (upload_id,))
     announce_to(db, completion.announce, stacks.place(db, placing))
@@ -123,15 +125,17 @@ def complete(db: Session, completion: Completion) -> Version:
 
 def abort(db: Session, upload_id: RefId) -> None:
     """The upload row goes now, its parts in the outbox's bounded steps. Missing when it is gone or was completed."""
-    if db.execute("DELETE FROM upload WHERE upload_id = ?", (upload_id,)).rowcount != 1:
-        raise Missing("no such upload")
+    usage.uncount_parts(db, _require(db, upload_id), upload_id)
+    db.execute("DELETE FROM upload WHERE upload_id = ?", (upload_id,))
     references.queue_release(db, upload_id, KIND_PARTS)
 
 
-def _require(db: Session, upload_id: RefId) -> None:
-    """Missing when it is gone; from here on its parts are this transaction's alone."""
-    if db.execute(f"SELECT 1 FROM upload WHERE upload_id = ?{LOCKED}", (upload_id,)).fetchone() is None:
+def _require(db: Session, upload_id: RefId) -> BucketId:
+    """Its bucket. Missing when it is gone; from here on its parts are this transaction's alone."""
+    row = db.execute(f"SELECT bucket_id FROM upload WHERE upload_id = ?{LOCKED}", (upload_id,)).fetchone()
+    if row is None:
         raise Missing("no such upload")
+    return bytes(row[0])
 
 
 def _release_unchosen(db: Session, upload_id: RefId, unchosen: dict[int, tuple[RefId, str]]) -> None:

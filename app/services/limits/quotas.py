@@ -2,7 +2,8 @@
 
 Knows what a worker read of the counts lately and what it wrote since. Must not know wires or SQL. A write is looked at
 twice: `check` before its body is read, by the size it declares, and `take` before it becomes visible, by the size it
-has. Overwriting needs room for the new version beside the old one. What the system writes itself is not bounded.
+has. Overwriting needs room for the new version beside the old one. Parts take their room as they come, and completing
+an upload takes none. What the system writes itself is not bounded.
 """
 
 from collections.abc import Callable, Iterator
@@ -62,7 +63,7 @@ class Quotas:
         self._seen: dict[str, _Seen] = {}
 
     def check(self, call: Call, bucket: Bucket, size: int, objects: int) -> None:
-        """Room for so many bytes and objects more, as far as is known (`size` 0: it is not known yet)."""
+        """Room for so many bytes and objects more, as far as is known. What has no bytes needs no room for them."""
         for _ in self._bounded(call, bucket, size, objects):
             pass
 
@@ -100,7 +101,8 @@ class Quotas:
         return seen
 
     def _require(self, scope: Scope, limits: Limits, seen: _Seen, size: int, objects: int) -> None:
-        if limits.bytes and seen.usage.bytes + seen.bytes + size > limits.bytes:
+        held = seen.usage.bytes + seen.usage.part_bytes + seen.bytes
+        if limits.bytes and size and held + size > limits.bytes:
             raise self._refusal(scope, "bytes", limits.bytes)
         if limits.objects and objects and seen.usage.objects + seen.objects + objects > limits.objects:
             raise self._refusal(scope, "objects", limits.objects)

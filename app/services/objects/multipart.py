@@ -125,6 +125,8 @@ class Multipart:
                 checksum,
             )
 
+            self._drafts.quotas.take(call, bucket, part.size, 0)
+
             def publish(content: Content, uploaded: frozenset[bytes], pinned: bool) -> None:
                 self._store.part_commit(PartCommit(part, content, uploaded, pinned))
 
@@ -193,7 +195,7 @@ class Multipart:
             checksum=assembly.checksum,
             part_count=len(assembly.parts),
         )
-        self._drafts.quotas.take(call, bucket, assembly.size, 1)
+        self._drafts.quotas.take(call, bucket, 0, 1)  # its bytes count already, as its parts'
         announce = announcing(call, bucket, "ObjectCreated:CompleteMultipartUpload")
         completion = Completion(version, assembly.parts, check, replacing_check(call, bucket), announce)
         with call.stages.timed("commit"):

@@ -12,14 +12,15 @@ from app.services.limits.overview import BucketSeen, Overview
 
 
 class BucketShape(Shape):
-    """`owner`: the account's name. `objects`: versions, delete markers too. `bytes`: of the versions; parts of uploads
-    that are not complete are in neither. `limits`: the bucket's own."""
+    """`owner`: the account's name. `objects`: versions, delete markers too. `bytes`: of the versions.
+    `part_bytes`: of the parts of uploads that are not complete. `limits`: the bucket's own."""
 
     name: str
     owner: str
     created: str
     objects: int
     bytes: int
+    part_bytes: int
     limits: LimitsShape
 
 
@@ -73,5 +74,6 @@ def _shape(seen: BucketSeen) -> BucketShape:
         created=shown_time(bucket.created_ms),
         objects=usage.objects,
         bytes=usage.bytes,
+        part_bytes=usage.part_bytes,
         limits=shown(seen.limits),
     )
