@@ -14,7 +14,17 @@ from tests.chaos.cluster.under_test import ClusterUnderTest
 
 SHAPE = Shape(managers=3, gateways=1, hosts=3, devices=1)
 SECONDS = 3.0
-QUICK_FAULTS = ("kill", "kill one process", "hold", "part managers", "part gateway", "part host", "slow", "flip")
+QUICK_FAULTS = (
+    "kill",
+    "kill one process",
+    "hold",
+    "part managers",
+    "part gateway",
+    "part host",
+    "slow",
+    "flip",
+    "clock",
+)
 """Those that are mended within seconds: a changed layout takes a minute to be complete."""
 
 SEEDS = (1, 2, 3)
