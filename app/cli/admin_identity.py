@@ -45,8 +45,11 @@ def _named(identity: Identity) -> Identity | None:
 
 
 def _from_environment() -> Identity | None:
-    """ZAPFS_TOKEN, or ZAPFS_ACCESS_KEY and ZAPFS_SECRET_KEY with ZAPFS_SESSION_TOKEN."""
-    return _named(Identity(**{name: os.environ.get(f"ZAPFS_{name.upper()}", "") for name in _FIELDS}))
+    """ZAPFS_TOKEN, or ZAPFS_ACCESS_KEY and ZAPFS_SECRET_KEY with ZAPFS_SESSION_TOKEN. Raises Refusal for half a key."""
+    given = Identity(**{name: os.environ.get(f"ZAPFS_{name.upper()}", "") for name in _FIELDS})
+    if not given.token and bool(given.access_key) != bool(given.secret_key):
+        raise Refusal("ZAPFS_ACCESS_KEY and ZAPFS_SECRET_KEY go together")
+    return _named(given)
 
 
 def _root(settings: Settings) -> Identity:

@@ -19,9 +19,20 @@ ADMIN_ENDPOINT = "http://127.0.0.1:8060"
 _SERVERS = ("server", "manager", "metadata", "file")
 
 
+INTERRUPTED = 130  # as shells tell of SIGINT
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     given = parser().parse_args(arguments)
+    try:
+        return _run(given)
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return INTERRUPTED
+
+
+def _run(given: argparse.Namespace) -> int:
     if given.command == "version":
         say(f"zapfs {version('zapfs')}")
         return 0
@@ -72,6 +83,7 @@ def complain(line: str) -> None:
 def parser() -> argparse.ArgumentParser:
     """Every word the command takes."""
     top = argparse.ArgumentParser(prog="zapfs", description="An S3-compatible object store.")
+    top.add_argument("--version", action="version", version=f"zapfs {version('zapfs')}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("version", help="print the version")
     server = commands.add_parser("server", help="serve S3 and the admin face from one data directory")

@@ -109,7 +109,7 @@ def _announce(boot: Boot) -> None:
     say(f"  data   {boot.directory.root}")
     shown = settings.dev and root.secret_key == DEV_SECRET_KEY
     say("Try:")
-    say(f"  export AWS_ACCESS_KEY_ID={root.access_key} AWS_REGION={settings.region}")
+    say(f"  export AWS_ACCESS_KEY_ID={root.access_key} AWS_DEFAULT_REGION={settings.region}")
     say(f"  export AWS_SECRET_ACCESS_KEY={root.secret_key if shown else '...'}")
     say(f"  aws --endpoint-url={s3} s3 mb s3://first")
     say(f"  aws --endpoint-url={s3} s3 cp README.md s3://first/")

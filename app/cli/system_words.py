@@ -22,6 +22,14 @@ def _limits(given: Given) -> Content:
     return {**counts, **{name: size(given[name]) if given.get(name) else 0 for name in _SIZES}}
 
 
+def _check_scope(given: Given) -> None:
+    """Raises ValueError where it is not told whose limits are meant, or what for."""
+    if given["kind"] not in ("account", "bucket", "all"):
+        raise ValueError(f"limits are those of account NAME, of bucket NAME or of all, not of {given['kind']}")
+    if bool(given["name"]) == (given["kind"] == "all"):
+        raise ValueError("all has no name" if given["name"] else f"the name of the {given['kind']} is missing")
+
+
 KMS_WORDS: Final[Mapping[str, Word]] = {
     "create": Word(
         "make a key",
@@ -44,7 +52,7 @@ KMS_WORDS: Final[Mapping[str, Word]] = {
 }
 LIMIT_WORDS: Final[Mapping[str, Word]] = {
     "list": Word("every quota and rate that was set", "GET", "/v1/limits"),
-    "show": Word("of an account, a bucket or all", "GET", _LIMIT, ("kind", "name?")),
+    "show": Word("of an account, a bucket or all", "GET", _LIMIT, ("kind", "name?"), check=_check_scope),
     "set": Word(
         "replace what an account, a bucket or all may take; what is not given is without limit",
         "PUT",
@@ -52,8 +60,9 @@ LIMIT_WORDS: Final[Mapping[str, Word]] = {
         ("kind", "name?"),
         (*_SIZES, *_COUNTS),
         _limits,
+        check=_check_scope,
     ),
-    "delete": Word("without limits again", "DELETE", _LIMIT, ("kind", "name?")),
+    "delete": Word("without limits again", "DELETE", _LIMIT, ("kind", "name?"), check=_check_scope),
 }
 MASTER_KEY_WORDS: Final[Mapping[str, Word]] = {
     "status": Word("how much is sealed under which master key", "GET", "/v1/master-key"),

@@ -26,7 +26,7 @@ class Word:
     `content`: of the body; ValueError for what cannot be meant, OSError for a file. `sends`, `saves`: the argument that
     names the file whose bytes are the body, or which is to hold the answer. `columns`: of a list, for people; () for
     all. `shown`: the answer for people, line by line; None takes the form all answers have. `settled`: how far the work
-    is that goes on after the answer, for --wait.
+    is that goes on after the answer, for --wait. `check`: raises ValueError for arguments that do not go together.
     """
 
     text: str
@@ -42,6 +42,7 @@ class Word:
     sends: str = ""
     saves: str = ""
     settled: Settled | None = None
+    check: Callable[[Given], object] = lambda _: None
 
     def target(self, given: Given) -> str:
         """The path of the request, and its query."""

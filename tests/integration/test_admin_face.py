@@ -105,7 +105,7 @@ def test_what_is_no_bearer_token_is_answered_as_the_rfc_has_it(server, token):
     assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
 
 
-@pytest.mark.parametrize("path", ["/v1//accounts", "/v1/accounts/", "/v1/./accounts", "/v1/%2Faccounts"])
+@pytest.mark.parametrize("path", ["/v1//accounts", "//v1/accounts", "/v1/accounts/", "/v1/./accounts", "/v1/%2Faccounts"])
 def test_a_path_that_is_spelled_otherwise_is_another_path(server, path):
     status, told = admin_request(server, "GET", path, server.credentials)
     assert (status, told["error"]) == (404, "NoSuchPath")
@@ -216,4 +216,4 @@ def test_on_the_servers_machine_the_data_directory_is_credential_enough(own_serv
     assert "root" in ask(str(server.data_dir)).stdout
     stranger = ask(str(tmp_path / "elsewhere"))
     assert stranger.returncode == 1
-    assert "no root credentials" in stranger.stderr
+    assert "no credentials" in stranger.stderr

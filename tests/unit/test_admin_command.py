@@ -1,6 +1,13 @@
 """`zapfs admin` itself: whom it asks as whom, its exit codes, its tables, and waiting for a cluster's work."""
 
+import os
 import re
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import closing
+from threading import Thread
 
 import pytest
 
@@ -59,6 +66,120 @@ def test_a_backup_overwrites_no_file(tmp_path, monkeypatch, capsys):
     assert "File exists" in capsys.readouterr().err
     assert main(["admin", "backup", str(tmp_path / "new"), "--endpoint", "http://127.0.0.1:1"]) == 3
     assert [one.name for one in tmp_path.iterdir()] == ["kept"]
+
+
+@pytest.mark.parametrize("endpoint", ["127.0.0.1:8060", "ftp://a", "http://", "http://127.0.0.1:port", "http://a:0"])
+def test_an_endpoint_that_is_no_address_is_asked_wrongly(monkeypatch, capsys, endpoint):
+    monkeypatch.setenv("ZAPFS_TOKEN", "any")
+    assert main(["admin", "user", "list", "--endpoint", endpoint]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "words", [["limit", "set", "bucket"], ["limit", "show", "all", "photos"], ["limit", "delete", "user", "mia"]]
+)
+def test_limits_of_nobody_are_asked_wrongly(monkeypatch, capsys, words):
+    monkeypatch.setenv("ZAPFS_TOKEN", "any")
+    assert main(["admin", *words, "--endpoint", "http://127.0.0.1:1"]) == 2
+    assert "cannot be used" in capsys.readouterr().err
+
+
+def test_half_a_key_is_refused_and_a_token_no_header_takes_is_not_shown(monkeypatch, capsys):
+    monkeypatch.setenv("ZAPFS_ACCESS_KEY", "AK")
+    assert main(["admin", "user", "list"]) == 1
+    assert "go together" in capsys.readouterr().err
+    monkeypatch.setenv("ZAPFS_TOKEN", "secret\ntoken")
+    assert main(["admin", "user", "list"]) == 2
+    assert "secret" not in capsys.readouterr().err
+
+
+@pytest.fixture
+def listener():
+    with closing(socket.create_server(("127.0.0.1", 0))) as made:
+        yield made
+
+
+def address(listener):
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def answering(listener, answer):
+    """Answers one connection with these bytes."""
+
+    def serve():
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1 << 16)
+            connection.sendall(answer)
+
+    Thread(target=serve, daemon=True).start()
+
+
+def http(status, content, *headers):
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(content)}", "Connection: close", *headers]
+    return ("\r\n".join(lines) + "\r\n\r\n" + content).encode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "words"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2\r\n", 3, "speaks no HTTP"),
+        (http("200 OK", "{}").replace(b": 2", b": 20"), 3, "broke off"),
+        (http("200 OK", "<html>"), 3, "no admin face does"),
+        (http("200 OK", "[]"), 3, "no admin face does"),
+        (http("400 Bad Request", "<Error/>"), 3, "no admin face does (400)"),
+        (http("302 Found", "", "Location: http://127.0.0.1:1/"), 3, "no admin face does (302)"),
+        (http("502 Bad Gateway", "<html>"), 3, "answered 502"),
+        (
+            http("404 Not Found", '{"error": "NoSuchPath", "message": "no"}'),
+            1,
+            "has no GET /v1/iam/users; of a cluster",
+        ),
+        (http("200 OK", "{}"), 0, ""),
+    ],
+)
+def test_whoever_answers_instead_of_an_admin_face_is_told_of_in_a_line(
+    listener, monkeypatch, capsys, answer, code, words
+):
+    monkeypatch.setenv("ZAPFS_TOKEN", "any")
+    answering(listener, answer)
+    assert main(["admin", "user", "list", "--endpoint", address(listener)]) == code
+    told = capsys.readouterr().err
+    assert words in told
+    assert len(told.splitlines()) == (code != 0)
+
+
+def started(listener, *words, **kept):
+    command = [sys.executable, "-m", "app.cli", "admin", *words, "--endpoint", address(listener)]
+    environment = os.environ | {"ZAPFS_TOKEN": "any"}
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, **kept)
+
+
+def test_ctrl_c_ends_a_command_in_a_line_and_leaves_no_half_backup(tmp_path, listener):
+    with started(listener, "backup", str(tmp_path / "half")) as command, listener.accept()[0]:
+        command.send_signal(signal.SIGINT)
+        told = command.communicate(timeout=20)[1]
+    assert (command.returncode, len(told.splitlines())) == (130, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("out", "code", "words"), [("/dev/full", 1, "done, but"), ("pipe", 141, "")])
+def test_an_answer_that_nobody_takes_is_no_wrong_question(listener, out, code, words):
+    answering(listener, http("200 OK", '{"users": []}'))
+    reader = None
+    if out == "pipe":
+        reader, writer = os.pipe()
+        os.close(reader)
+    else:
+        writer = os.open(out, os.O_WRONLY)
+    try:
+        with started(listener, "user", "list", stdout=writer) as command:
+            told = command.communicate(timeout=20)[1]
+    finally:
+        os.close(writer)
+    assert command.returncode == code
+    assert told.startswith(f"zapfs: {words}" if words else "")
+    assert len(told.splitlines()) == bool(words)
 
 
 def test_tables_tell_bytes_as_amounts_and_milliseconds_as_moments():

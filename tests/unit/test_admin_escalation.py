@@ -171,3 +171,14 @@ def test_a_token_that_is_good_pays_for_no_guesses_at_keys(room):
     for _ in range(2):
         answer = room.face.test_client().get("/v1/iam/users", **asked, **raw)
     assert answer.status_code == 429
+
+
+def test_what_is_no_token_or_no_longer_one_is_challenged(room):
+    over = room.bearers.mint(room.call("AKIAMIA").caller, "secret of AKIAMIA", 900).token
+    gone = room.bearers.mint(room.call("AKIAMIA").caller, "the secret before", 900).token
+    room.now_ms += 900_000
+    for token, code in (("", "InvalidBearerToken"), ("abc", "InvalidBearerToken"), (over, "ExpiredBearerToken"), (gone, "ExpiredBearerToken")):
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = room.face.test_client().get("/v1/iam/users", headers=headers, environ_overrides={"RAW_URI": "/"})
+        assert (answer.status_code, answer.json["error"]) == (401, code)
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")

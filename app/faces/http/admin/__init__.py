@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Flask, Response, request
 
 from app.core.errors import Conflict, Full, Missing, S3Error, StoreError
 from app.faces.http.admin import openapi, probes
@@ -37,6 +37,7 @@ def admin_application(gate: Gate, face: Face, report: Callable[[BaseException], 
     # No page of another origin administers: there is nothing to ask first.
     flask.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     flask.url_map.merge_slashes = False  # a path with too many is another path, not a page that says where to go
+    flask.before_request(_refuse_slashes)
     blueprint = Blueprint("admin", __name__)
     probes.add(blueprint, gate, face.probed)
     if face.endpoints:
@@ -46,10 +47,19 @@ def admin_application(gate: Gate, face: Face, report: Callable[[BaseException], 
     return flask
 
 
+def _refuse_slashes() -> Response | None:
+    """Routing takes "//v1" for "/v1"; who keeps strangers from "/v1" at a proxy does not."""
+    return _no_path() if str(request.environ["PATH_INFO"]).startswith("//") else None
+
+
+def _no_path() -> Response:
+    return failure(404, "NoSuchPath", "There is no such path on the admin face.")
+
+
 def _add_errors(face: Blueprint, report: Callable[[BaseException], None]) -> None:
     @face.app_errorhandler(404)
     def unknown(_: Exception) -> Response:
-        return failure(404, "NoSuchPath", "There is no such path on the admin face.")
+        return _no_path()
 
     @face.app_errorhandler(405)
     def not_allowed(_: Exception) -> Response:

@@ -69,7 +69,12 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
             "schemas": definitions["$defs"],
             "securitySchemes": _SECURITY,
             "responses": {
-                "error": {"description": "Refused; the body says why.", "content": {_JSON: {"schema": _of(ErrorShape)}}}
+                "error": {"description": "Refused; the body says why.", "content": _told_why()},
+                "unbelieved": {
+                    "description": "The bearer token is none, is over, or its key or holder is gone or disabled.",
+                    "headers": {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
+                    "content": _told_why(),
+                },
             },
         },
     }
@@ -93,7 +98,11 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
             {"name": name, "in": "query", "required": False, "description": text, "schema": {"type": "string"}}
             for name, text in endpoint.query.items()
         ],
-        "responses": {**_success(endpoint), "4XX": _error(), "503": _error(), "507": _error()},
+        "responses": {
+            **_success(endpoint),
+            "401": _refused("unbelieved"),
+            **{status: _refused("error") for status in ("4XX", "503", "507")},
+        },
     }
     if endpoint.body is not None:
         operation["requestBody"] = {"required": True, "content": {_JSON: {"schema": _of(endpoint.body)}}}
@@ -112,5 +121,9 @@ def _of(shape: type[BaseModel]) -> dict[str, str]:
     return {"$ref": _COMPONENTS + shape.__name__}
 
 
-def _error() -> dict[str, str]:
-    return {"$ref": "#/components/responses/error"}
+def _told_why() -> dict[str, Any]:
+    return {_JSON: {"schema": _of(ErrorShape)}}
+
+
+def _refused(how: str) -> dict[str, str]:
+    return {"$ref": f"#/components/responses/{how}"}
