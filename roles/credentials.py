@@ -77,8 +77,8 @@ def installed_root(settings: Settings, directory: DataDir) -> RootCredentials:
     """The administrator of the server that last used this data directory, from its control state. Raises Refusal."""
     if not directory.cluster.exists():
         raise Refusal(
-            f"no credentials, and no server's data in {directory.root}: name it with --data-dir, or give ZAPFS_ACCESS_KEY "
-            "and ZAPFS_SECRET_KEY, ZAPFS_TOKEN, or a --profile"
+            f"no credentials, and no server's data in {directory.root}: name it with --data-dir, or give "
+            "ZAPFS_ACCESS_KEY and ZAPFS_SECRET_KEY, ZAPFS_TOKEN, or a --profile"
         )
     keys = master_keys.of(settings, directory, create=False)
     sealer = Sealer(keys[0], os.urandom, keys[1:])

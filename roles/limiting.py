@@ -25,6 +25,8 @@ def rates(running: Running, cluster: Cluster) -> Rates:
     """Of a worker."""
     tally = SharedTally(DataDir(running.told.settings.data_dir).rates)
     running.at_end(tally.close)
+    if tally.alone:
+        running.log.write("warning", "each worker counts rates alone", reason="no space left on device")
     return Rates(cluster.state, tally, monotonic, metrics.limited)
 
 

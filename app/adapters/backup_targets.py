@@ -8,6 +8,7 @@ import http.client
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +21,7 @@ from app.core.errors import Full, Unavailable
 from app.core.limits import BACKUP_SECONDS_MAX, BACKUPS_LISTED_MAX, MIB
 from app.ports.backup_target import Kept
 
+_HALF: Final = ".zapfs-half"  # nobody else calls a file so
 _LISTING_BYTES_MAX: Final = 2 * MIB  # a page of a thousand keys
 _SAID_BYTES_MAX: Final = 4_096
 _ENTRY: Final = re.compile(r"<Contents>.*?<Key>([^<]+)</Key>.*?<Size>(\d+)</Size>.*?</Contents>", re.DOTALL)
@@ -35,9 +37,10 @@ class DirectoryTarget:
 
     def put(self, name: str, document: bytes) -> None:
         """See the port."""
-        fresh = self._directory / (name + ".tmp")
+        fresh = self._directory / (name + _HALF)
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._let_go_of_halves()
             with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
                 file.write(document)
                 file.flush()
@@ -45,7 +48,14 @@ class DirectoryTarget:
             fresh.replace(self._directory / name)
             sync_directory(self._directory)
         except OSError as error:
+            with suppress(OSError):
+                fresh.unlink(missing_ok=True)
             raise _translated(self._directory, error) from error
+
+    def _let_go_of_halves(self) -> None:
+        """What a process left that was killed while it wrote. Raises OSError."""
+        for one in self._directory.glob(f"*{_HALF}"):
+            one.unlink(missing_ok=True)
 
     def listed(self) -> Sequence[Kept]:
         """See the port."""

@@ -6,6 +6,7 @@ survive the machine. Form, in 8-byte words: gateways up; columns ever used; the 
 then for each cell the workers' requests, and the workers' bytes.
 """
 
+import errno
 import fcntl
 import mmap
 import os
@@ -22,18 +23,25 @@ _USED: Final = 1
 _PIDS: Final = 2
 _KEYS: Final = _PIDS + RATE_COLUMNS
 _COUNTS: Final = _KEYS + RATE_CELLS
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _WORDS: Final = _COUNTS + RATE_CELLS * RATE_COLUMNS * 2
 
 
 class SharedTally:
-    """See app/ports/tallies.py. `counts`: False for a process that only says how many gateways there are."""
+    """See app/ports/tallies.py. `counts`: False for a process that only says how many gateways there are. `alone`: the
+    disk had no room, and what is counted is this process's own, for who cannot start makes no room either."""
 
     def __init__(self, path: Path, counts: bool = True) -> None:
-        """`path`: made when missing, in a directory wiped at every start. Raises OSError, also for a full disk: writing
-        to a hole in a mapped file would be the end of the process there."""
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """`path`: made when missing, in a directory wiped at every start. Raises OSError."""
+        self.alone = False
         try:
-            os.posix_fallocate(self._fd, 0, _WORDS * _WORD)
+            self._fd = _taken_up(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            self._fd = _taken_up(os.memfd_create("rates"))
+            self.alone = True
+        try:
             self._words = memoryview(mmap.mmap(self._fd, _WORDS * _WORD)).cast("q")
             self._column = self._taken() if counts else 0
         except BaseException:
@@ -107,3 +115,14 @@ class SharedTally:
             yield
         finally:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+
+def _taken_up(fd: int) -> int:
+    """The descriptor, once there is room for all of it: writing to a hole in a mapped file would be the end of the
+    process on a full disk. Raises OSError, and closes it."""
+    try:
+        os.posix_fallocate(fd, 0, _WORDS * _WORD)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd

@@ -20,7 +20,7 @@ from app.core.auth import canonical, timestamps
 _SECONDS_MAX: Final = 60  # a collection may take a while
 _SERVICE: Final = "zapfs"  # the admin face's own: see app/faces/http/admin/gate.py
 _WHERE: Final = "of a cluster, gateways have buckets, lifecycle, gc and requests, managers the rest"
-_NOT_NOW: Final = frozenset({502, 503, 504})
+_NOT_NOW: Final = frozenset({429, 502, 503, 504, 507})
 
 
 class Refused(Exception):

@@ -105,7 +105,9 @@ def test_what_is_no_bearer_token_is_answered_as_the_rfc_has_it(server, token):
     assert answer.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
 
 
-@pytest.mark.parametrize("path", ["/v1//accounts", "//v1/accounts", "/v1/accounts/", "/v1/./accounts", "/v1/%2Faccounts"])
+@pytest.mark.parametrize(
+    "path", ["/v1//accounts", "//v1/accounts", "/v1/accounts/", "/v1/./accounts", "/v1/%2Faccounts"]
+)
 def test_a_path_that_is_spelled_otherwise_is_another_path(server, path):
     status, told = admin_request(server, "GET", path, server.credentials)
     assert (status, told["error"]) == (404, "NoSuchPath")

@@ -177,7 +177,8 @@ def test_what_is_no_token_or_no_longer_one_is_challenged(room):
     over = room.bearers.mint(room.call("AKIAMIA").caller, "secret of AKIAMIA", 900).token
     gone = room.bearers.mint(room.call("AKIAMIA").caller, "the secret before", 900).token
     room.now_ms += 900_000
-    for token, code in (("", "InvalidBearerToken"), ("abc", "InvalidBearerToken"), (over, "ExpiredBearerToken"), (gone, "ExpiredBearerToken")):
+    invalid, expired = "InvalidBearerToken", "ExpiredBearerToken"
+    for token, code in (("", invalid), ("abc", invalid), (over, expired), (gone, expired)):
         headers = {"Authorization": f"Bearer {token}"}
         answer = room.face.test_client().get("/v1/iam/users", headers=headers, environ_overrides={"RAW_URI": "/"})
         assert (answer.status_code, answer.json["error"]) == (401, code)

@@ -1,6 +1,7 @@
 """The form of backups, where they are kept, and which of them stay."""
 
 import os
+import resource
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -134,6 +135,19 @@ def test_a_directory_keeps_whole_files_of_their_owners_only(tmp_path: Path) -> N
     (tmp_path / "file").touch()
     with pytest.raises(Unavailable, match="file"):
         DirectoryTarget(tmp_path / "file").put("one", b"")
+
+
+def test_half_a_backup_is_left_by_no_full_disk_and_by_no_kill_for_longer_than_until_the_next(tmp_path: Path) -> None:
+    target, limits = DirectoryTarget(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
+    (tmp_path / "killed.zapfs-half").write_bytes(b"half")
+    (tmp_path / "others.tmp").touch()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))  # whose signal Python ignores
+    try:
+        with pytest.raises(Unavailable, match="too large"):
+            target.put("one", b"more than that")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [one.name for one in tmp_path.iterdir()] == ["others.tmp"]
 
 
 def test_a_buckets_secret_is_in_no_repr_and_no_error() -> None:

@@ -1,5 +1,6 @@
 """Quotas and rates by themselves: what is admitted, what is refused and when to come back, on a clock that is told."""
 
+import errno
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -124,6 +125,22 @@ def test_the_column_of_a_worker_that_died_is_another_ones(tmp_path: Path) -> Non
     assert tally.total(cell) == (4, 40)
     tally.close()
     assert SharedTally(tmp_path / "rates")._column == 0
+
+
+def test_a_worker_counts_alone_where_the_disk_has_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    allocate, asked = os.posix_fallocate, []
+
+    def full_disk(fd: int, offset: int, length: int) -> None:
+        asked.append(fd)
+        if len(asked) == 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        allocate(fd, offset, length)
+
+    monkeypatch.setattr(os, "posix_fallocate", full_disk)
+    tally = SharedTally(tmp_path / "rates")
+    tally.add(tally.cell("account/alice"), 3, 30)
+    assert (tally.alone, tally.total(tally.cell("account/alice"))) == (True, (3, 30))
+    assert not SharedTally(tmp_path / "rates").alone
 
 
 class Holds:
