@@ -230,5 +230,9 @@ def _announce(plan: Plan, seconds: float) -> None:
     say(f"  credentials access_key and secret_key in {plan.root / 'cluster.json'}; in a shell:")
     read = "import json,sys; k=json.load(open(sys.argv[1])); print(k['access_key'], k['secret_key'])"
     say(f'    read -r AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY < <(python3 -c "{read}" {plan.root / "cluster.json"})')
-    say("    export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY")
+    say("    export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_DEFAULT_REGION=us-east-1")
+    say("    export ZAPFS_ACCESS_KEY=$AWS_ACCESS_KEY_ID ZAPFS_SECRET_KEY=$AWS_SECRET_ACCESS_KEY")
+    say("Try:")
+    say(f"  aws --endpoint-url=http://{plan.of_kind(GATEWAY)[0].settings['s3_bind']} s3 mb s3://first")
+    say(f"  zapfs admin cluster status --endpoint http://{plan.of_kind(MANAGER)[0].settings['admin_bind']}")
     say("Ctrl-C stops all in order.")

@@ -214,3 +214,6 @@ def test_buckets_and_limits_are_listed_and_limits_go_again(served: Server, bucke
     assert admin(served, "PUT", "/v1/limits/all", {})[0] == 400
     assert admin(served, "PUT", "/v1/limits/all", {"bytes": -1})[0] == 400
     assert admin(served, "PUT", "/v1/limits/account/nobody", FULL)[0] == 404
+    for name in ("%00", "%ff", "Photos", "ab"):
+        assert admin(served, "PUT", f"/v1/limits/bucket/{name}", FULL)[1]["error"] == "InvalidBucketName"
+    assert admin(served, "GET", "/v1/lifecycle/nosuch")[1]["error"] == "NoSuchBucket"

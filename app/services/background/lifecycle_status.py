@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.core import limits
+from app.core.errors import Missing, S3Error
 from app.core.s3.configs.lifecycle import LIFECYCLE
 from app.core.types import Bucket
 from app.ports.metadata import MetadataStore
@@ -14,7 +15,7 @@ from app.services.background.lifecycle import KIND, Lifecycle
 
 
 class LifecycleStatus:
-    """Errors: Missing when there is no such bucket, or it has no rules; Corrupt when they cannot be read."""
+    """Errors: S3Error NoSuchBucket; Corrupt when rules cannot be read."""
 
     def __init__(self, store: MetadataStore, lifecycle: Lifecycle) -> None:
         self._store = store
@@ -53,4 +54,8 @@ class LifecycleStatus:
         return {"bucket": bucket.name, "actions": shown, "truncated": len(planned) > limits.DRY_RUN_MAX}
 
     def _bucket(self, name: str) -> Bucket:
-        return self._store.bucket_get(name)
+        """Raises S3Error NoSuchBucket."""
+        try:
+            return self._store.bucket_get(name)
+        except Missing:
+            raise S3Error("NoSuchBucket") from None

@@ -4,7 +4,8 @@ Knows scopes. Must not know wires, nor who enforces them.
 """
 
 from app.core.cluster import NO_LIMITS, Limits, SetLimits
-from app.core.cluster.limits import Scope
+from app.core.cluster.limits import BUCKET, Scope
+from app.core.s3.bucket_rules import check_bucket_name
 from app.services.identity.commanding import CommandRefused, Desk
 
 
@@ -26,9 +27,12 @@ class LimitSettings:
 
     def put(self, scope: Scope, limits: Limits) -> None:
         """Instead of what was set. Raises CommandRefused: InvalidInput for limits that limit nothing, NoSuchEntity for
-        an account that is not there, LimitExceeded. A bucket may be limited before it is made."""
+        an account that is not there, LimitExceeded. A bucket may be limited before it is made; S3Error
+        InvalidBucketName for one that never can be."""
         if limits == NO_LIMITS:
             raise CommandRefused("InvalidInput", "At least one limit must be more than 0.")
+        if scope.kind == BUCKET:
+            check_bucket_name(scope.name)
         self._desk.submit(lambda command_id: SetLimits(command_id, scope, limits))
 
     def delete(self, scope: Scope) -> None:
