@@ -107,6 +107,10 @@ def test_a_refusal_is_told_with_its_code(asked, action, status, code):
     assert asked.noted[-1].error is not None
 
 
+def test_a_refusal_that_quotes_what_xml_cannot_hold_is_readable(asked):
+    assert "operation \ufffd\ufffda\ufffd for" in text(asked.ask("\0\x1ba\uffff")[1], "Message")
+
+
 def test_a_bug_is_left_to_the_door(asked):
     with pytest.raises(ZeroDivisionError):
         asked.ask("Bug")

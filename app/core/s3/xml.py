@@ -20,6 +20,7 @@ DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _SPECIAL: Final = re.compile('[&<>"\x00-\x08\x0b-\x1f\ufffe\uffff]')
 _PLAIN: Final = re.compile(rb"[A-Za-z0-9._~/-]*")  # the same in every encoding
 _UNREADABLE: Final = re.compile(b"[\x00-\x08\x0b-\x1f]|\xef\xbf[\xbe\xbf]")
+_NO_CHARACTERS: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _NAMED: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 
@@ -31,6 +32,12 @@ def escape(text: str) -> str:
 def _reference(match: re.Match[str]) -> str:
     character = match[0]
     return _NAMED.get(character) or f"&#x{ord(character):X};"
+
+
+def readable(text: str) -> str:
+    """Text with U+FFFD for what XML 1.0 (2.2) has no character for: even a reference to one breaks the document for
+    every parser. Not for what clients must get back as it is."""
+    return _NO_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def key_text(key: bytes, url: bool) -> str:

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from app.core.s3.xml import Writer
+from app.core.s3.xml import Writer, readable
 
 Values = Mapping[str, "str | int | Values | Sequence[str | Values]"]
 """What a Result holds, in order: texts by element, elements within, lists of either (as <member>)."""
@@ -60,7 +60,7 @@ def error(code: str, status: int, message: str, namespace: str, request_id: str)
     writer.open("Error")
     writer.text("Type", "Sender" if status < 500 else "Receiver")
     writer.text("Code", code)
-    writer.text("Message", message)
+    writer.text("Message", readable(message))
     writer.close("Error")
     writer.text("RequestId", request_id)
     return writer.document()
