@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
+import gevent
+
 from app.core import limits
-from app.core.errors import Full, Unavailable
+from app.core.errors import Full, S3Error, StoreError, Unavailable
 from app.core.ids import make_id
 from app.runtime.offload import Offload
 from app.runtime.tasks import Periodic
@@ -42,6 +44,9 @@ class Running:
         self.offload = Offload(threads)
         self._periodic: list[Periodic] = []
         self._at_end: list[Callable[[], object]] = []
+        hub = gevent.get_hub()
+        # An outcome is for who waits for the greenlet; gevent would print it besides, as a traceback between our lines.
+        hub.NOT_ERROR = (*hub.NOT_ERROR, StoreError, S3Error)
         metrics.reserve(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
         self.every("log", limits.LOG_FLUSH_SECONDS, self.log.flush)
         self.every("metrics", limits.METRICS_FLUSH_SECONDS, metrics.flush)
@@ -64,17 +69,20 @@ class Running:
             try:
                 step()
             except Exception as error:  # noqa: BLE001 -- the end of a process: the next step must still be tried
-                self.log.failure("closing failed", error)
+                self._tell("closing is not complete", "closing failed", error)
         metrics.flush()
         self.log.write("info", "worker ended", role=self.told.role, pid=os.getpid())
         self.log.flush()
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         metrics.task_failed(name)
+        self._tell("task waits", "task failed", error, task=name)
+
+    def _tell(self, waits: str, failed: str, error: BaseException, **more: object) -> None:
         if isinstance(error, Unavailable | Full):  # a store that is away for a while: nothing of ours is wrong
-            self.log.write("warning", "task waits", task=name, reason=f"{type(error).__name__}: {error}")
+            self.log.write("warning", waits, reason=f"{type(error).__name__}: {error}", **more)
         else:
-            self.log.failure("task failed", error, task=name)
+            self.log.failure(failed, error, **more)
 
 
 StartResponse = Callable[..., Any]

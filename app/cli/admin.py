@@ -103,18 +103,21 @@ def _save(send: Any, word: Word, target: str, path: Path) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=0) as file:
         try:
             content = send(word.method, target)
-            _write(file, content)
+            _write(file, content, path)
         except BaseException:  # a full disk or Ctrl-C too: half a backup looks like one
             path.unlink()
             raise
     _tell([f"{path}: {amount(len(content))}"])
 
 
-def _write(file: Any, content: bytes) -> None:
+def _write(file: Any, content: bytes, path: Path) -> None:
     left = memoryview(content)
-    while left:
-        left = left[file.write(left) :]
-    os.fsync(file.fileno())
+    try:
+        while left:
+            left = left[file.write(left) :]
+        os.fsync(file.fileno())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _wait(client: AdminClient, word: Word, given: argparse.Namespace) -> int:

@@ -57,6 +57,7 @@ def test_a_full_disk_refuses_writes_serves_reads_and_recovers(small_disk: Path, 
             assert time.monotonic() < deadline, "room made by deleting was not given back"
             server.admin("gc", "run")
         server.stop()
+        assert "\nTraceback" not in server.log_path.read_text(), "a full disk is an outcome, told in a line"
         done = server.fsck()
         assert done.returncode == 0, done.stdout + done.stderr
         server.start()
@@ -83,6 +84,7 @@ def test_small_objects_leave_the_reserve_to_deletions_and_configurations(small_d
         assert raw.call("DELETE", "/full/k000?versionId=null").status == 204
         assert workers == set(server.worker_pids()), "a process died of a full disk"
         server.stop()
+        assert "\nTraceback" not in server.log_path.read_text(), "a full disk is an outcome, told in a line"
         done = server.fsck()
         assert done.returncode == 0, done.stdout + done.stderr
 

@@ -3,6 +3,9 @@
 import os
 from types import SimpleNamespace
 
+import pytest
+
+from app.core.errors import Unavailable
 from app.core.limits import TRACE_FILE_BYTES, TRACE_FILES_MAX
 from app.core.policy.evaluation import Decision, Effect
 from app.runtime.telemetry.traces import Traces, find
@@ -84,3 +87,12 @@ def test_files_of_workers_that_are_gone_make_room(tmp_path):
     traces.flush()
     assert len(list(tmp_path.iterdir())) == TRACE_FILES_MAX
     assert find(tmp_path, "A" * 16) is not None
+
+
+def test_traces_that_cannot_be_written_are_forgotten_and_no_bug(tmp_path):
+    (tmp_path / "file").touch()
+    traces = Traces(tmp_path / "file", "")
+    traces.add(record(), 1)
+    with pytest.raises(Unavailable):
+        traces.flush()
+    traces.flush()

@@ -86,7 +86,8 @@ def enter(device: Device) -> int:
 
 
 def leave(device: Device, index: Index, lock: int) -> None:
-    """Close the index and let go of the device. The last one to leave makes the index durable and says so."""
+    """Close the index and let go of the device. The last one to leave makes the index durable and says so. Raises Full
+    and Unavailable where it cannot: then the next start recovers."""
     try:
         if disk.own_file(lock):
             index.sync()
@@ -94,6 +95,8 @@ def leave(device: Device, index: Index, lock: int) -> None:
             disk.write_file(device.root / "state", _CLEAN.encode())
         else:
             index.close()
+    except OSError as error:
+        raise disk.store_error(error, f"leaving {device.root}, which the next start recovers") from error
     finally:
         os.close(lock)
 

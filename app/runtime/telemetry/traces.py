@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from app.core.errors import Unavailable
 from app.core.limits import (
     TRACE_FILE_BYTES,
     TRACE_FILES_MAX,
@@ -105,11 +106,17 @@ class Traces:
         )
 
     def flush(self) -> None:
-        """Write what is remembered. Raises OSError, then it is forgotten."""
+        """Write what is remembered. Raises Unavailable, then it is forgotten."""
         if not self._lines:
             return
         text = "".join(self._lines).encode("ascii")
         self._lines.clear()
+        try:
+            self._append(text)
+        except OSError as error:
+            raise Unavailable(f"{self._path}: {error.strerror}") from error
+
+    def _append(self, text: bytes) -> None:
         self._directory.mkdir(exist_ok=True, mode=0o700)
         with suppress(FileNotFoundError):
             if self._path.stat().st_size + len(text) > TRACE_FILE_BYTES:
