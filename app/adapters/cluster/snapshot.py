@@ -193,7 +193,7 @@ def store(path: Path, state: ClusterState, codec: Codec | None = None) -> None:
         sync_directory(path.parent)
     except OSError as error:
         kind = Full if error.errno in (28, 122) else Unavailable  # ENOSPC, EDQUOT
-        raise kind(f"{path}: {error.strerror}") from error
+        raise kind(f"the control state cannot be written: {error.strerror}") from error
 
 
 def previous_of(path: Path) -> Path:
