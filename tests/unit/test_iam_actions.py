@@ -275,3 +275,11 @@ def test_nobody_in_particular_has_no_account(room):
     call = room.call("AKIAMIA")
     stranger = call.caller._replace(account_id="000000000000", principal=Principal("user", "", "000000000000"))
     assert room.denied_call("ListUsers", call._replace(caller=stranger))
+
+
+@pytest.mark.parametrize("index", ["x", "0", "2", "01", ""])
+def test_members_that_are_not_numbered_from_one_on_are_refused_and_not_left_out(room, index):
+    tags = {f"Tags__member__{index}__Key": "team", f"Tags__member__{index}__Value": "red"}
+    assert room.refused("CreateUser", UserName="red", **tags) == "ValidationError"
+    assert room.refused("GetUser", UserName="red") == "NoSuchEntity"
+    assert room.refused("UntagUser", UserName="mia", **{f"TagKeys__member__{index}": "team"}) == "ValidationError"

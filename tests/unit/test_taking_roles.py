@@ -5,6 +5,7 @@ import os
 import pytest
 
 from app.core import limits
+from app.faces.http.query.sts import StsActions
 from app.services.call import NOBODY
 from app.services.gate.permits import Deed, decision
 from app.services.identity.sessions import Wanted
@@ -170,6 +171,15 @@ WRONG = {
 def test_what_is_malformed_is_told(room, wrong):
     room.set_role(trust=trust({"AWS": user_arn("mia")}, "sts:*"))
     assert refused(room.sessions.assume_role, room.call("AKIAMIA"), ROLE_ARN, WRONG[wrong]) == "ValidationError"
+
+
+@pytest.mark.parametrize("member", ["member.x.arn", "member.2.arn", "member.01.arn", "1.arn", "member.1.Arn"])
+def test_a_session_policy_in_a_list_that_is_misnumbered_is_refused_and_not_left_out(room, member):
+    ask = StsActions(room.sessions, None, None).service().actions["AssumeRole"]
+    form = {"RoleArn": ROLE_ARN, "RoleSessionName": "now"}
+    read_only = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+    assert ask(room.call("AKIAMIA"), {**form, "PolicyArns.member.1.arn": read_only})["Credentials"]
+    assert refused(ask, room.call("AKIAMIA"), {**form, f"PolicyArns.{member}": read_only}) == "ValidationError"
 
 
 def test_a_malformed_session_policy_is_refused(room):

@@ -3,7 +3,7 @@
 Knows bounds and encodings. Must not know what any action means.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -38,6 +38,12 @@ def read_form(encoded: bytes) -> Form:
             raise S3Error("InvalidArgument", "A parameter was given more than once.")
         found[key] = _decoded(value)
     return found
+
+
+def leaves_out(form: Form, name: str, read: Collection[str]) -> bool:
+    """Whether the form names something of the list `name` that is not among what was `read` of it: a member that is
+    not numbered from 1 on, or one too many. Left out in silence, it could be a policy that was to narrow a session."""
+    return any(given.startswith(f"{name}.") and given not in read for given in form)
 
 
 def _decoded(raw: bytes) -> str:

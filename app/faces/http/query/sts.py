@@ -10,7 +10,7 @@ from typing import Final
 from app.core import limits
 from app.core.s3.times import iso_time
 from app.faces.http.query.answers import Values
-from app.faces.http.query.form import Form
+from app.faces.http.query.form import Form, leaves_out
 from app.faces.http.query.room import Service
 from app.services.call import Call
 from app.services.identity.commanding import CommandRefused
@@ -116,13 +116,16 @@ def _tags(form: Form) -> dict[str, str]:
 
 def _members(form: Form, name: str, *fields: str) -> list[dict[str, str]]:
     """`Tags.member.1.Key` … as values, one of each member; fields that are missing are "". A field "" is the member
-    itself."""
-    found = []
+    itself. Raises CommandRefused for members that are not numbered from 1 on."""
+    found, read = [], set[str]()
     for number in range(1, limits.ENTITY_TAGS_MAX + 2):
         names = {field: f"{name}.member.{number}" + (f".{field}" if field else "") for field in fields}
         if not any(one in form for one in names.values()):
             break
         found.append({field: form.get(one, "") for field, one in names.items()})
+        read.update(names.values())
+    if leaves_out(form, name, read):
+        raise CommandRefused("ValidationError", f"{name} is a list whose members are numbered from 1 on.")
     return found
 
 

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsident
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, NamedTuple, TypeVar
 
 from app.core import limits
@@ -14,7 +14,7 @@ from app.core.cluster import Account, Entity, Who, arn
 from app.core.cluster.identities import ROOMS
 from app.core.errors import S3Error
 from app.faces.http.query.answers import Values
-from app.faces.http.query.form import Form
+from app.faces.http.query.form import Form, leaves_out
 from app.services.call import Call
 from app.services.gate.permits import Deed, demand, on_entity
 from app.services.identity.commanding import CommandRefused
@@ -105,7 +105,12 @@ class Ask:
         found: list[str] = []
         while (value := self.form.get(f"{name}.member.{len(found) + 1}")) is not None:
             found.append(value)
+        self._require_list(name, {f"{name}.member.{number + 1}" for number in range(len(found))})
         return tuple(found)
+
+    def _require_list(self, name: str, read: Collection[str]) -> None:
+        if leaves_out(self.form, name, read):
+            raise CommandRefused("ValidationError", f"{name} is a list whose members are numbered from 1 on.")
 
     def tags(self) -> dict[str, str]:
         """`Tags.member.1.Key` and `.Value`. A key twice is refused, whatever its case, as on IAM."""
@@ -117,6 +122,7 @@ class Ask:
                 raise CommandRefused("ValidationError", text)
             found[key] = self.form.get(f"Tags.member.{number}.Value", "")
             number += 1
+        self._require_list("Tags", {f"Tags.member.{at}.{part}" for at in range(1, number) for part in ("Key", "Value")})
         return found
 
     def path_prefix(self) -> str:
